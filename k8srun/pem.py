@@ -1,0 +1,168 @@
+"""PEM and DER, read block by block: one broken block does not hide the others, and a private key leaves only a hash.
+
+Source of the format: RFC 7468. Parsing is `cryptography`'s; this module finds the blocks and says where one is broken.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+MAX_BYTES = 16 * 1024 * 1024
+
+_BLOCK = re.compile(
+    rb"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)(?:-----END ([A-Z0-9 ]{1,64})-----|(?=-----BEGIN )|\Z)", re.DOTALL
+)
+CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
+REQUEST_LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
+
+
+@dataclass(frozen=True, slots=True)
+class PemBlock:
+    """One block of a PEM file (or a whole DER file, with `line` 0).
+
+    Attributes:
+        label: `CERTIFICATE`, `PRIVATE KEY`, …
+        line: where it begins, counted from 1.
+        der: the bytes of what is public (certificate, request, public key, CRL); empty for a private key.
+        public_key_sha256: SHA-256 of the SubjectPublicKeyInfo, hex: equal for a key and the certificate made for it.
+        key_type: `RSA 2048`, `EC secp256r1`, `Ed25519`; empty when there is none or it cannot be read.
+        error: why it cannot be read; empty when it can.
+    """
+
+    label: str
+    line: int = 1
+    der: bytes = b""
+    public_key_sha256: str = ""
+    key_type: str = ""
+    error: str = ""
+
+    @property
+    def is_certificate(self) -> bool:
+        return self.label in CERTIFICATE_LABELS
+
+    @property
+    def is_private_key(self) -> bool:
+        return self.label.endswith("PRIVATE KEY")
+
+
+def public_key_sha256(spki: bytes) -> str:
+    """The hash by which a key, its certificate and its request are recognised as one pair. `spki` is DER."""
+    return hashlib.sha256(spki).hexdigest()
+
+
+def key_type(key: object) -> str:
+    """The type and size of a private or public key of `cryptography`, as people say it; its class name if unknown."""
+    match key:
+        case rsa.RSAPublicKey() | rsa.RSAPrivateKey():
+            return f"RSA {key.key_size}"
+        case ec.EllipticCurvePublicKey() | ec.EllipticCurvePrivateKey():
+            return f"EC {key.curve.name}"
+        case ed25519.Ed25519PublicKey() | ed25519.Ed25519PrivateKey():
+            return "Ed25519"
+        case ed448.Ed448PublicKey() | ed448.Ed448PrivateKey():
+            return "Ed448"
+        case dsa.DSAPublicKey() | dsa.DSAPrivateKey():
+            return f"DSA {key.key_size}"
+    return type(key).__name__
+
+
+def read_pem(data: bytes) -> tuple[PemBlock, ...]:
+    """The blocks of a PEM file, in order, each read or with its error.
+
+    Data without any block gives one block labelled `` with the error, unless it is a DER certificate. Never raises on
+    bad input and never returns anything of a private key but the hash of its public half.
+    """
+    if len(data) > MAX_BYTES:
+        return (PemBlock("", error=f"larger than {MAX_BYTES // 1024 // 1024} MiB: not a certificate or key file"),)
+    blocks = tuple(_read_block(match, data) for match in _BLOCK.finditer(data))
+    if blocks:
+        return blocks
+    if data[:1] == b"\x30":
+        return (_read_der("CERTIFICATE", data, 0),)
+    return (PemBlock("", error=_not_pem(data)),)
+
+
+def _not_pem(data: bytes) -> str:
+    head = data[:512].lstrip().lower()
+    if not head:
+        return "empty"
+    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "an HTML or XML page, not PEM (an error page saved in its place?)"
+    if _is_base64_of_pem(data):
+        return "base64 of a PEM file: encoded once too often"
+    return "no PEM block found"
+
+
+def _is_base64_of_pem(data: bytes) -> bool:
+    try:
+        return b"-----BEGIN " in base64.b64decode(data[:4096].strip()[:1024], validate=False)
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _read_block(match: re.Match[bytes], data: bytes) -> PemBlock:
+    label = match.group(1).decode()
+    line = data.count(b"\n", 0, match.start()) + 1
+    end = match.group(3)
+    if end is None:
+        return PemBlock(label, line, error="truncated: no END line")
+    if end != match.group(1):
+        return PemBlock(label, line, error=f"ends as {end.decode()}: two blocks run into each other")
+    if label.endswith("PRIVATE KEY"):
+        return _read_private_key(label, match.group(0), line)
+    try:
+        der = base64.b64decode(_body(match.group(2)), validate=True)
+    except (binascii.Error, ValueError):
+        return PemBlock(label, line, error="not valid base64")
+    return _read_der(label, der, line)
+
+
+def _body(text: bytes) -> bytes:
+    """The base64 text without white space and without the RFC 1421 headers that some tools write."""
+    lines = text.split(b"\n")
+    return b"".join(b"".join(line.split()) for line in lines if b":" not in line)
+
+
+def _read_der(label: str, der: bytes, line: int) -> PemBlock:
+    try:
+        if label in CERTIFICATE_LABELS:
+            public = x509.load_der_x509_certificate(der).public_key()
+        elif label in REQUEST_LABELS:
+            public = x509.load_der_x509_csr(der).public_key()
+        elif label == "PUBLIC KEY":
+            public = serialization.load_der_public_key(der)  # type: ignore[assignment]
+        else:
+            return PemBlock(label, line, der=der)
+    except UnsupportedAlgorithm as error:
+        # The certificate itself can still be read; only its key is of a kind that the library does not know.
+        return PemBlock(label, line, der=der, key_type="unsupported", error=f"unsupported key algorithm: {error}")
+    except ValueError:
+        what = {"PUBLIC KEY": "public key"}.get(label, label.lower())
+        return PemBlock(label, line, error=f"malformed {what}: not valid DER (truncated or altered?)")
+    spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PemBlock(label, line, der=der, public_key_sha256=public_key_sha256(spki), key_type=key_type(public))
+
+
+def _read_private_key(label: str, text: bytes, line: int) -> PemBlock:
+    if label == "ENCRYPTED PRIVATE KEY" or b"ENCRYPTED" in text.split(b"\n\n", 1)[0]:
+        return PemBlock(
+            label, line, error="encrypted with a passphrase: which certificate it belongs to cannot be told"
+        )
+    try:
+        key = serialization.load_pem_private_key(text, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The library's message is dropped on purpose: it may quote bytes of the key.
+        return PemBlock(label, line, error="malformed or unsupported private key")
+    public = key.public_key()
+    spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PemBlock(label, line, public_key_sha256=public_key_sha256(spki), key_type=key_type(public))
