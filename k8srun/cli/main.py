@@ -1,0 +1,74 @@
+"""`k8srun`, also `kubectl k8srun`: the group of commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from k8srun import __version__
+from k8srun.errors import ExitCode, K8srunError
+
+# Name → module and attribute, in the order in which help lists them: what a person with an incident needs, first.
+COMMANDS = {
+    "diagnose": "k8srun.cli.diagnose:diagnose",
+    "run": "k8srun.cli.run:run",
+    "list": "k8srun.cli.run:list_runbooks",
+    "show": "k8srun.cli.run:show",
+    "batch": "k8srun.cli.run:batch",
+    "snapshot": "k8srun.cli.snapshot:snapshot",
+    "collect-script": "k8srun.cli.collect_script:collect_script",
+    "permissions": "k8srun.cli.permissions:permissions",
+    "lab": "k8srun.cli.lab:lab",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is asked for, so that `--help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="k8srun %(version)s")
+def cli() -> None:
+    """Security runbooks for Kubernetes: from a symptom to its cause, with evidence.
+
+    \b
+    Try it on the embedded lab, without a cluster:
+      k8srun run x509-error --lab
+    """
+
+
+def main() -> None:
+    """Run the command line and turn every error into a message and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.BAD_INPUT)
+    except K8srunError as error:
+        click.echo(f"k8srun: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`| head`) went away: that is no failure, and Python must not complain about it on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.CLEAN)
+    sys.exit(code if isinstance(code, int) else ExitCode.CLEAN)
+
+
+if __name__ == "__main__":
+    main()
