@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from k8srun.errors import InputError
+from k8srun.clock import parse_time
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
 
 if TYPE_CHECKING:
@@ -84,28 +84,11 @@ def now_option(function: F) -> F:
     """Add `--now`; the command receives `now` as an aware datetime."""
     return click.option(
         "--now",
-        callback=lambda _context, _option, value: parse_time(value),
+        callback=lambda _context, _option, value: parse_time(value, where="--now") if value else datetime.now(UTC),
         default="",
         metavar="TIME",
         help="Judge dates by this time (RFC 3339) in place of the clock.",
     )(function)
-
-
-def parse_time(text: str) -> datetime:
-    """RFC 3339 (or a date) as an aware datetime; a time without a zone is UTC; empty is the clock.
-
-    Raises:
-        InputError: it is not a time.
-    """
-    if not text:
-        return datetime.now(UTC)
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(
-            f"{text!r} is not a time", where="--now", do="Write it as 2026-01-31 or 2026-01-31T12:00:00Z."
-        ) from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -1,0 +1,101 @@
+"""The vocabulary as HTML fragments, for notebooks and for the report.
+
+Every string goes through the template engine's escaping and through `k8srun.text.visible`, since most come from a
+cluster. The fragments carry classes and no styles: `STYLE` is put once into the page or the first output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache, singledispatch
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from k8srun.checks import CheckResult
+from k8srun.diagnosis import CauseStatus, Diagnosis
+from k8srun.findings import Severity, Verdict
+from k8srun.snapshot import Gap, Snapshot
+from k8srun.text import plural, visible
+
+
+@cache
+def style() -> str:
+    """The style sheet of the fragments; holds no address and no script."""
+    return files(__package__).joinpath("templates/style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("k8srun.display"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_inert,
+    )
+    environment.filters["plural"] = plural
+    environment.filters["when"] = when
+    environment.globals.update(CauseStatus=CauseStatus, Verdict=Verdict)
+    return environment
+
+
+def _inert(value: object) -> object:
+    # Only plain strings come from outside; Markup (another fragment) is already escaped.
+    return visible(value, keep_newlines=True) if type(value) is str else value
+
+
+def render(template: str, **values: object) -> str:
+    """One of the package's templates, with everything in it escaped."""
+    return _environment().get_template(template).render(**values)
+
+
+def when(moment: datetime | None) -> str:
+    """A time as people read it, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+@singledispatch
+def fragment(value: object, view: str = "") -> str:
+    """`value` as an HTML fragment; `view` picks one where a type has several.
+
+    Raises:
+        TypeError: there is no fragment for that type.
+    """
+    raise TypeError(f"{type(value).__name__} cannot be shown")
+
+
+@fragment.register
+def _(value: Diagnosis, view: str = "") -> str:
+    return render(f"diagnosis{f'-{view}' if view else ''}.html.j2", diagnosis=value)
+
+
+@fragment.register
+def _(value: Snapshot, view: str = "") -> str:
+    return render(f"snapshot{f'-{view}' if view else ''}.html.j2", snapshot=value)
+
+
+@fragment.register
+def _(value: tuple, view: str = "") -> str:  # type: ignore[type-arg]
+    """Several of one type as one table; `view` says what an empty tuple would have been."""
+    if value and isinstance(value[0], CheckResult):
+        return render("checks.html.j2", groups=by_verdict(value))
+    if value and isinstance(value[0], Gap):
+        return render("gaps.html.j2", gaps=value)
+    if not value:
+        return render("nothing.html.j2", what=view)
+    raise TypeError(f"a tuple of {type(value[0]).__name__} cannot be shown")
+
+
+def by_verdict(results: Sequence[CheckResult]) -> list[tuple[Verdict, list[CheckResult]]]:
+    """Failed first (worst severity first), then unknown, passed, not applicable; verdicts without any left out."""
+    order = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
+    ranked = sorted(results, key=lambda result: (-_worst(result).rank, result.check))
+    groups = [(verdict, [result for result in ranked if result.verdict is verdict]) for verdict in order]
+    return [(verdict, members) for verdict, members in groups if members]
+
+
+def _worst(result: CheckResult) -> Severity:
+    return max((finding.severity for finding in result.findings), key=lambda one: one.rank, default=result.severity)

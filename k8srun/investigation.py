@@ -1,0 +1,153 @@
+"""The facade that notebooks use: `run = k8srun.start(...)`, one call a question, `run.finish()`."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from k8srun.assessment.checks import CHECKS
+from k8srun.assessment.needs import needs_of
+from k8srun.assessment.symptoms import diagnose
+from k8srun.atomic import write_atomically
+from k8srun.checks import CheckResult, evaluate_all
+from k8srun.clock import parse_time
+from k8srun.codec import encode
+from k8srun.diagnosis import Diagnosis
+from k8srun.display import notebook
+from k8srun.lab import Lab
+from k8srun.record import RESULT_VARIABLE, RunResult
+from k8srun.runbook import calls_of
+from k8srun.snapshot import Snapshot
+from k8srun.sources.collect import opened
+from k8srun.sources.library import find_runbook
+from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
+
+
+def start(
+    runbook: str = "",
+    *,
+    snapshot: str = "",
+    context: str = "",
+    kubeconfig: str = "",
+    from_paths: Sequence[str] = (),
+    host_root: str = "",
+    endpoint: str = "",
+    lab: bool = False,
+    incident: str = "",
+    namespaces: Sequence[str] = (),
+    allow_exec: bool = False,
+    now: str = "",
+) -> Investigation:
+    """Read the sources and begin. Without any source the embedded lab is used, and says so.
+
+    Args:
+        runbook: id of the runbook that calls: a live cluster is asked only for what its questions need. Empty: for
+            everything that the base tier may read.
+        now: the time to judge dates by, RFC 3339; empty is the clock. The other arguments are those of
+            `k8srun.sources.options.SourceOptions`.
+
+    Raises:
+        InputError: an argument cannot be used; the message says which and what to do.
+    """
+    options = SourceOptions(
+        snapshot=snapshot,
+        context=context,
+        kubeconfig=kubeconfig,
+        from_paths=tuple(from_paths),
+        host_root=host_root,
+        endpoint=endpoint,
+        lab=lab or not any((snapshot, context, kubeconfig, from_paths, host_root, endpoint)),
+        incident=incident,
+        namespaces=tuple(namespaces),
+        allow_exec=allow_exec,
+    )
+    needs = needs_of(calls_of(find_runbook(runbook))) if runbook else None
+    clock = parse_time(now, where="now") if now else datetime.now(UTC)
+    stack = ExitStack()
+    observed, served = stack.enter_context(opened(options, needs=needs, now=clock))
+    # A notebook may be closed without reaching `finish`: the lab's servers and folder must not outlive the kernel.
+    atexit.register(stack.close)
+    run = Investigation(observed, clock, _cluster(options, observed), served, stack)
+    notebook.show_style()
+    run.show(observed)
+    return run
+
+
+@dataclass(slots=True)
+class Investigation:
+    """One run of a runbook: the snapshot, and what has been asked of it so far.
+
+    Attributes:
+        snapshot: everything observed.
+        now: the clock that dates are judged by.
+        cluster: how people call what is looked at.
+        lab: the embedded lab while it serves; None for a real cluster.
+    """
+
+    snapshot: Snapshot
+    now: datetime
+    cluster: str
+    lab: Lab | None
+    _stack: ExitStack
+    _diagnoses: list[Diagnosis] = field(default_factory=list)
+    _checks: dict[str, CheckResult] = field(default_factory=dict)
+
+    def diagnose(self, symptom: str = "") -> Diagnosis:
+        """The cause of an error message; without one, what is wrong as far as the evidence shows.
+
+        On the lab an empty symptom stands for the incident's own.
+        """
+        if not symptom and self.lab and self.lab.incident:
+            symptom = self.lab.incident.symptom
+        found = diagnose(symptom, self.snapshot, self.now)
+        self._diagnoses.append(found)
+        return found
+
+    def evaluate(self) -> tuple[CheckResult, ...]:
+        """The verdict of every check."""
+        results = evaluate_all(CHECKS, self.snapshot, self.now)
+        self._checks.update((result.check, result) for result in results)
+        return results
+
+    def show(self, value: object, view: str = "") -> None:
+        """Display a diagnosis, check results, gaps or a snapshot; `view` picks one where there are several."""
+        notebook.show(value, view)
+
+    def finish(self) -> None:
+        """Stop the lab, and hand what was found to the runner if one is waiting for it."""
+        self._stack.close()
+        target = os.environ.get(RESULT_VARIABLE)
+        if target:
+            write_atomically(Path(target), encode(self.result()))
+        self.show(self.snapshot.gaps, "Everything that was looked for could be read.")
+
+    def result(self) -> RunResult:
+        """What this run found so far, as the run record holds it."""
+        return RunResult(
+            cluster=self.cluster,
+            lab=self.snapshot.lab,
+            taken_at=self.snapshot.taken_at,
+            now=self.now,
+            origin=self.snapshot.origin,
+            server=self.snapshot.server,
+            objects={str(kind): len(items) for kind, items in sorted(self.snapshot.objects.items())},
+            diagnoses=tuple(self._diagnoses),
+            checks=tuple(self._checks.values()),
+            gaps=self.snapshot.gaps,
+        )
+
+
+def _cluster(options: SourceOptions, snapshot: Snapshot) -> str:
+    """How people call what is looked at: the name that they gave it, else where it is."""
+    if options.lab:
+        return "embedded lab"
+    if options.context and options.context != CURRENT_CONTEXT:
+        return options.context
+    if snapshot.server and snapshot.server.url:
+        return snapshot.server.url
+    return snapshot.origin[0] if snapshot.origin else "unknown"
