@@ -1,0 +1,59 @@
+"""The error catalogue: every message that certificates and TLS bring about, as data, and the search in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+from k8srun.certificates.entries_connection import CONNECTION_ENTRIES
+from k8srun.certificates.entries_verification import VERIFICATION_ENTRIES
+from k8srun.certificates.entry import Entry
+
+# The connection's rows first: some wrap a verification message (the apiserver's log of a refused client certificate).
+CATALOGUE: tuple[Entry, ...] = (*CONNECTION_ENTRIES, *VERIFICATION_ENTRIES)
+
+_BY_FAMILY = {entry.family: entry for entry in CATALOGUE}
+_WORD = re.compile(r"[a-z0-9]{3,}")
+_COMMON = frozenset(
+    {"the", "and", "for", "not", "from", "with", "was", "has", "are", "error", "server", "client", "failed"}
+)
+_NEAR = 0.45
+
+
+def entry_of(family: str) -> Entry:
+    """The row of a family. Raises KeyError: there is none."""
+    return _BY_FAMILY[family]
+
+
+def matches(line: str) -> Iterable[tuple[Entry, re.Match[str]]]:
+    """Every row that a normalized line belongs to with its match, the most telling row first, the generic ones last."""
+    found = (
+        (entry, match)
+        for entry in CATALOGUE
+        if (match := next(filter(None, (pattern.search(line) for pattern in entry.patterns)), None))
+    )
+    return sorted(found, key=lambda item: item[0].generic)
+
+
+def nearest(text: str, *, count: int = 3) -> tuple[Entry, ...]:
+    """The rows whose message resembles a text that none of them matches, the nearest first; none if nothing is near."""
+    words = _words(text)
+    if not words:
+        return ()
+    scored = sorted(
+        ((_likeness(text, words, entry), entry) for entry in CATALOGUE), key=lambda item: item[0], reverse=True
+    )
+    return tuple(entry for score, entry in scored[:count] if score >= _NEAR)
+
+
+def _likeness(text: str, words: frozenset[str], entry: Entry) -> float:
+    """From 0 to 1: by words in common, whatever their order, or by the spelling as a whole, for typing errors."""
+    own = _words(entry.message)
+    shared = len(words & own) / min(len(words), len(own)) if len(words & own) >= 2 else 0.0
+    spelling = SequenceMatcher(None, text[:300].lower(), entry.message.lower()).ratio()
+    return max(shared * 0.9, spelling)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text[:2000].lower())) - _COMMON
