@@ -6,6 +6,7 @@ Nothing is verified here: the chain is kept as it came and judged by `k8srun.cer
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +24,8 @@ from k8srun.text import visible
 from k8srun.tls import HandshakeOutcome, TlsObservation
 
 LEGACY_PROTOCOLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
-_PORTS = {"": None, "https": 443, "http": 80}
+_PORTS = {"https": 443, "http": 80}
+_DNS_NAME = re.compile(rb"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 
 
 def parse_endpoint(text: str) -> tuple[str, int]:
@@ -35,15 +37,19 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     example = "write HOST:PORT, [IPv6]:PORT or https://HOST, as in 192.0.2.10:6443"
     if "@" in text:  # never quoted: a password may stand before it
         raise InputError("an endpoint must not hold a user name or password", do=example)
-    scheme, slashes, _ = text.strip().lower().partition("://")
+    written = text.strip()
+    scheme, slashes, _ = written.lower().partition("://")
     scheme = scheme if slashes else ""
+    if scheme and scheme not in _PORTS:
+        raise InputError("an endpoint's URL begins with https:// or http://", do=example)
     try:
-        parts = urlsplit(text.strip() if scheme else f"//{text.strip()}")
+        parts = urlsplit(written if scheme else f"//{written}")
         host, port = parts.hostname or "", parts.port or _PORTS.get(scheme)
     except ValueError:
         host, port = "", None
-    is_host = host.isprintable() and " " not in host and (":" not in host or "[" in text)
-    if not host or not port or not is_host or (not scheme and parts.path.strip("/")):
+    # urlsplit drops line breaks and tabs instead of refusing them; an IPv6 address without brackets is ambiguous.
+    misread = not written.isprintable() or " " in written or (":" in host and "[" not in written)
+    if not host or not port or misread or (not scheme and parts.path.strip("/")):
         raise InputError(f"{visible(text, limit=200)!r} is not an endpoint", do=example)
     return host, port
 
@@ -136,7 +142,7 @@ def _sni(server_name: str, host: str) -> bytes:
         encoded = name.encode("ascii") if name.isascii() else name.encode("idna")
     except UnicodeError:
         encoded = b""
-    usable = 0 < len(encoded) <= 253 and name.isprintable()
+    usable = len(encoded) <= 253 and _DNS_NAME.fullmatch(encoded) is not None
     if server_name and not usable:
         raise InputError(f"{visible(server_name, limit=100)!r} cannot be sent as a server name", do="give a DNS name")
     return encoded if usable else b""
