@@ -34,7 +34,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_inert,
+        finalize=inert,
     )
     environment.filters["plural"] = plural
     environment.filters["when"] = when
@@ -42,7 +42,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _inert(value: object) -> object:
+def inert(value: object) -> object:
     # Only plain strings come from outside; Markup (another fragment) is already escaped.
     return visible(value, keep_newlines=True) if type(value) is str else value
 

@@ -1,0 +1,1 @@
+"""Run records as pages: one offline HTML file a run, and an index of all runs."""

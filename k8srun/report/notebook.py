@@ -1,0 +1,60 @@
+"""The executed notebook as an HTML fragment: outputs and prose, no code, nothing that acts or loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters.html import HTMLExporter
+from traitlets.config import Config
+
+_TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "section", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+_ATTRIBUTES = {
+    "*": ["class", "title"],
+    "a": ["href"],
+    "img": ["src", "alt", "width", "height"],
+    "td": ["colspan", "rowspan", "data-sort"],
+    "th": ["colspan", "rowspan", "scope"],
+    "details": ["open"],
+}
+
+
+def body(path: Path) -> str:
+    """The prose and outputs of a notebook, sanitized; images are embedded and keep their alternative text.
+
+    Raises:
+        OSError, nbformat.reader.NotJSONError: it cannot be read.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in map(_without_frame, notebook.cells) if cell is not None]
+    exporter = HTMLExporter(
+        # `basic` has neither page nor script; unlike the lab template it writes the alternative text of images.
+        template_name="basic",
+        config=Config({"SanitizeHTML": {"tags": _TAGS, "attributes": _ATTRIBUTES, "strip": True}}),
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        embed_images=True,
+        sanitize_html=True,
+        mathjax_url="",
+        require_js_url="",
+        mermaid_js_url="",
+        mermaid_layout_elk_js_url="",
+    )
+    html, _resources = exporter.from_notebook_node(notebook)
+    return str(html)
+
+
+def _without_frame(cell: Any) -> Any:
+    """The cell without what the report has of its own: the style sheet, the runner's injected parameters."""
+    if "injected-parameters" in cell.metadata.get("tags", ()):
+        return None
+    if cell.cell_type == "code":
+        cell.outputs = [output for output in cell.outputs if not _is_style(output)]
+    return cell
+
+
+def _is_style(output: Any) -> bool:
+    return "".join(output.get("data", {}).get("text/html", "")).startswith("<style>")
