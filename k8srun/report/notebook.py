@@ -9,7 +9,10 @@ import nbformat
 from nbconvert.exporters.html import HTMLExporter
 from traitlets.config import Config
 
-_TAGS = ["a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "section", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"]
+_TAGS = (
+    "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre"
+    " section span strong sub summary sup table tbody td tfoot th thead tr ul"
+)
 _ATTRIBUTES = {
     "*": ["class", "title"],
     "a": ["href"],
@@ -31,7 +34,7 @@ def body(path: Path) -> str:
     exporter = HTMLExporter(
         # `basic` has neither page nor script; unlike the lab template it writes the alternative text of images.
         template_name="basic",
-        config=Config({"SanitizeHTML": {"tags": _TAGS, "attributes": _ATTRIBUTES, "strip": True}}),
+        config=Config({"SanitizeHTML": {"tags": _TAGS.split(), "attributes": _ATTRIBUTES, "strip": True}}),
         exclude_input=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
