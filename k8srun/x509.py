@@ -1,0 +1,255 @@
+"""X.509 certificates as plain data: what `openssl x509 -text` shows, named as Go and Kubernetes name it.
+
+Parsing is `cryptography`'s. Where it refuses an extension the rest of the certificate is read all the same, and the
+reason is in `Certificate.unreadable`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PSS
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from k8srun.errors import InputError
+from k8srun.pem import PemBlock, key_type, public_key_sha256
+from k8srun.x509_fields import NameConstraints, read_extensions, read_name
+
+__all__ = ["Certificate", "MalformedCertificate", "NameConstraints", "certificates_of"]
+
+# Go's names of the signature algorithms that it knows; RSA-PSS is told by its parameters.
+_SIGNATURES = {
+    "1.2.840.113549.1.1.4": "MD5-RSA",
+    "1.2.840.113549.1.1.5": "SHA1-RSA",
+    "1.3.14.3.2.29": "SHA1-RSA",
+    "1.2.840.113549.1.1.11": "SHA256-RSA",
+    "1.2.840.113549.1.1.12": "SHA384-RSA",
+    "1.2.840.113549.1.1.13": "SHA512-RSA",
+    "1.2.840.10040.4.3": "DSA-SHA1",
+    "2.16.840.1.101.3.4.3.2": "DSA-SHA256",
+    "1.2.840.10045.4.1": "ECDSA-SHA1",
+    "1.2.840.10045.4.3.2": "ECDSA-SHA256",
+    "1.2.840.10045.4.3.3": "ECDSA-SHA384",
+    "1.2.840.10045.4.3.4": "ECDSA-SHA512",
+    "1.3.101.112": "Ed25519",
+}
+_RSA_PSS = "1.2.840.113549.1.1.10"
+_KEY_ALGORITHMS = (
+    (rsa.RSAPublicKey, "RSA"),
+    (ec.EllipticCurvePublicKey, "ECDSA"),
+    (ed25519.Ed25519PublicKey, "Ed25519"),
+    (dsa.DSAPublicKey, "DSA"),
+)
+_GO_CURVES = frozenset({"secp224r1", "secp256r1", "secp384r1", "secp521r1"})
+
+
+class MalformedCertificate(InputError):  # noqa: N818 - the noun says it
+    """The bytes are no certificate that can be read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificate:
+    """One certificate. Two are equal when their DER is.
+
+    Attributes:
+        der: the certificate as it stands in the file.
+        version: 1 or 3.
+        serial: as a number; kube-apiserver logs it in decimal (`SN=`).
+        signature_algorithm: Go's name (`SHA256-RSA`, `ECDSA-SHA256`, `Ed25519`), else the number of the algorithm.
+        subject, issuer: as Go prints names (`CN=kubernetes-admin,O=kubeadm:cluster-admins`).
+        subject_der, issuer_der: the names as they stand in the certificate. Verification compares these: the same text
+            in another string type is another name.
+        common_name, organizations: of the subject; the user and the groups of a Kubernetes client certificate.
+        not_before, not_after: the validity, both ends included, UTC.
+        key_type: `RSA 2048`, `EC secp256r1`, `Ed25519`.
+        key_algorithm: Go's name: `RSA`, `ECDSA`, `Ed25519`, `DSA`; empty when Go does not know it.
+        public_key_sha256: SHA-256 of the SubjectPublicKeyInfo, hex: the same for a key and its certificate.
+        sha256: the fingerprint, hex.
+        has_san: whether there is a subjectAltName extension at all.
+        dns_names, ip_addresses, uris, emails: the subject alternative names. `other_names`: the kinds of the rest.
+        has_basic_constraints, is_ca, path_length: basic constraints; path length None = not limited.
+        key_usages: as Go names them (`digitalSignature`, `keyCertSign`), in the order of the bits; empty = not limited.
+        extended_key_usages: as Go names them (`serverAuth`), unknown ones as numbers; empty = not limited.
+        ski, aki: subject and authority key identifiers, hex; empty when absent.
+        name_constraints: None when absent.
+        policies, require_explicit_policy, inhibit_any_policy, has_policy_mappings: certificate policies (RFC 5280).
+        unhandled_critical: numbers of the critical extensions that Go does not process, so that it rejects.
+        extensions: number and criticality of every extension, in their order.
+        refused: Go's message when its parser refuses the certificate although it could be read here; else empty.
+        unreadable: what could not be read here, each with the reason; verification then answers `unknown`.
+    """
+
+    der: bytes = field(repr=False)
+    version: int
+    serial: int
+    signature_algorithm: str
+    subject: str
+    issuer: str
+    subject_der: bytes = field(repr=False)
+    issuer_der: bytes = field(repr=False)
+    common_name: str
+    organizations: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    key_type: str
+    key_algorithm: str
+    public_key_sha256: str
+    sha256: str
+    has_san: bool = False
+    dns_names: tuple[str, ...] = ()
+    ip_addresses: tuple[str, ...] = ()
+    uris: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    other_names: tuple[str, ...] = ()
+    has_basic_constraints: bool = False
+    is_ca: bool = False
+    path_length: int | None = None
+    key_usages: tuple[str, ...] = ()
+    extended_key_usages: tuple[str, ...] = ()
+    ski: str = ""
+    aki: str = ""
+    name_constraints: NameConstraints | None = None
+    policies: tuple[str, ...] = ()
+    require_explicit_policy: int | None = None
+    inhibit_any_policy: int | None = None
+    has_policy_mappings: bool = False
+    unhandled_critical: tuple[str, ...] = ()
+    extensions: tuple[tuple[str, bool], ...] = ()
+    refused: str = ""
+    unreadable: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self.der == other.der if isinstance(other, Certificate) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    @staticmethod
+    def from_der(der: bytes) -> Certificate:
+        """The certificate of these bytes; the same object for the same bytes while it is remembered.
+
+        Raises:
+            MalformedCertificate: they are no certificate, or its frame (names, dates, version) cannot be read.
+        """
+        return _from_der(der)
+
+    @property
+    def serial_hex(self) -> str:
+        """The serial number as openssl shows it: upper case, an even number of digits."""
+        digits = f"{abs(self.serial):X}"
+        return ("-" if self.serial < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
+
+    @property
+    def self_issued(self) -> bool:
+        """Whether subject and issuer are the same name."""
+        return self.subject_der == self.issuer_der
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether it is signed with its own key."""
+        return self.self_issued and _signs_itself(self.der)
+
+
+def certificates_of(blocks: Iterable[PemBlock]) -> tuple[Certificate, ...]:
+    """The certificates among the blocks of a file, in their order; blocks that could not be read are left out."""
+    found = []
+    for block in blocks:
+        if block.is_certificate and block.der:
+            try:
+                found.append(Certificate.from_der(block.der))
+            except MalformedCertificate:
+                # The block's own error says so already where the file is reported.
+                continue
+    return tuple(found)
+
+
+@lru_cache(maxsize=16384)
+def _from_der(der: bytes) -> Certificate:
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+        subject, issuer = read_name(parsed.subject), read_name(parsed.issuer)
+        not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+    except (ValueError, x509.InvalidVersion) as error:
+        raise MalformedCertificate(
+            f"malformed certificate: {error}", do="Look at it with: openssl x509 -noout -text -in FILE"
+        ) from None
+    negative = "x509: negative serial number" if parsed.serial_number < 0 else ""
+    key, key_refused, key_unreadable = _key_fields(parsed)
+    extensions, extensions_refused, extensions_unreadable = _extension_fields(parsed)
+    return Certificate(
+        der=der,
+        version={x509.Version.v1: 1, x509.Version.v3: 3}[parsed.version],
+        serial=parsed.serial_number,
+        signature_algorithm=_signature_algorithm(parsed),
+        subject=subject.text,
+        issuer=issuer.text,
+        subject_der=subject.der,
+        issuer_der=issuer.der,
+        common_name=subject.common_name,
+        organizations=subject.organizations,
+        not_before=not_before,
+        not_after=not_after,
+        sha256=hashlib.sha256(der).hexdigest(),
+        # In the order in which Go reads a certificate.
+        refused=negative or issuer.refused or subject.refused or key_refused or extensions_refused,
+        unreadable=tuple(reason for reason in (key_unreadable, extensions_unreadable) if reason),
+        **key,
+        **extensions,
+    )
+
+
+def _extension_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
+    """Fields, why Go refuses them, why they cannot be read."""
+    try:
+        extensions = parsed.extensions
+    except x509.DuplicateExtension as error:
+        return {}, f'x509: certificate contains duplicate extension with OID "{error.oid.dotted_string}"', ""
+    except (ValueError, x509.UnsupportedGeneralNameType) as error:
+        return {}, "", f"extensions: {error}"
+    fields, refused = read_extensions(extensions)
+    return fields, refused, ""
+
+
+def _key_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
+    """Fields, why Go refuses the key, why it cannot be read."""
+    try:
+        key = parsed.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return {"key_type": "unsupported", "key_algorithm": "", "public_key_sha256": ""}, "", f"public key: {error}"
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    algorithm = next((name for kind, name in _KEY_ALGORITHMS if isinstance(key, kind)), "")
+    supported = not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name in _GO_CURVES
+    fields = {"key_type": key_type(key), "key_algorithm": algorithm, "public_key_sha256": public_key_sha256(spki)}
+    return fields, "" if supported else "x509: unsupported elliptic curve", ""
+
+
+def _signature_algorithm(parsed: x509.Certificate) -> str:
+    number = parsed.signature_algorithm_oid.dotted_string
+    if number != _RSA_PSS:
+        return _SIGNATURES.get(number, number)
+    try:
+        parameters, digest = parsed.signature_algorithm_parameters, parsed.signature_hash_algorithm
+    except (ValueError, UnsupportedAlgorithm):
+        return number
+    # Go takes PSS only where the salt is as long as the digest and MGF1 uses the same hash.
+    if not isinstance(parameters, PSS) or digest is None or parameters._salt_length != digest.digest_size:
+        return number
+    return f"{digest.name.upper()}-RSAPSS" if digest.name in {"sha256", "sha384", "sha512"} else number
+
+
+@lru_cache(maxsize=16384)
+def _signs_itself(der: bytes) -> bool:
+    certificate = x509.load_der_x509_certificate(der)
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
