@@ -1,0 +1,207 @@
+"""From any text to the certificate error in it: kubectl output, log lines of every component, a paste of many lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from k8srun.certificates.catalogue import entry_of, matches
+from k8srun.certificates.entry import Entry
+from k8srun.certificates.wrappers import Side, Wrapper, unwrap
+from k8srun.text import visible
+
+MAX_TEXT = 4 * 1024 * 1024
+_MAX_LINE = 8192
+_MAX_CONTINUATION = 3
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "\u00a0": " ", "\t": " "})
+_ESCAPED_QUOTE = re.compile(r"\\+(?=[\"'])")
+_ESCAPED_NEWLINE = re.compile(r"\\+n(?![a-z]{2})")
+_SECRETS = (
+    (
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S),
+        "[private key]",
+    ),
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
+    (re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}"), r"\1 [removed]"),
+    (
+        re.compile(r"(?i)\b(--?token|password|passwd|secret|client-key-data|api[_-]?key)([=:] ?\"?)[^\s\"',;&]+"),
+        r"\1\2[removed]",
+    ),
+    (re.compile(r"(https?://)[^\s/@]+@"), r"\1"),
+)
+# A line without any of these can match no row; the test of the catalogue holds them to it.
+TRIGGER = re.compile(
+    r"x509|tls|certificate|unauthorized|logged in|credentials|\beof\b|http|ssl|pem\b|asn1|base64|key|verif|_md_|_key_"
+    r"|protocol|alert|peer|hostname|mismatch|issuer|purpose|violation|bootstrap|dnsnames|no such file|version|hint"
+    r"|constraint|extension|chains|cipher|end line|wrong|packet|identifier",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One certificate error, and what its text tells. Fields are empty (times: None) where it does not tell.
+
+    Attributes:
+        family: the row of the catalogue.
+        message: the core message, without its wrappers.
+        line: the line it stood in, normalized and reduced.
+        wrapper: the evidence around the message.
+        time: the current time that the message states, by the clock of whoever printed it.
+        bound: the date that `time` is before or after.
+        valid_for: the names that the certificate is valid for.
+        wanted: the name that was wanted instead.
+        hint, authority: why a candidate CA was thrown out, and its name.
+        serial, ski, aki: of the certificate that the apiserver refused: decimal, and hex without colons.
+        file: the file that the message names.
+        also: the other families in the same text.
+    """
+
+    family: str
+    message: str
+    line: str
+    wrapper: Wrapper = field(default_factory=Wrapper)
+    time: datetime | None = None
+    bound: datetime | None = None
+    valid_for: tuple[str, ...] = ()
+    wanted: str = ""
+    hint: str = ""
+    authority: str = ""
+    serial: str = ""
+    ski: str = ""
+    aki: str = ""
+    file: str = ""
+    also: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> Entry:
+        return entry_of(self.family)
+
+
+def read(text: str) -> Symptom | None:
+    """The certificate error in a text, the most telling if there are several; None if there is none.
+
+    Reads at most the first 4 MiB. Never raises on any text.
+    """
+    lines = tuple(_logical_lines(normalized(text)))
+    found = list(_symptoms(lines))
+    if not found and len(lines) > 1:
+        # A terminal or a chat has wrapped the message: take the paste as one line.
+        found = list(_symptoms((" ".join(" ".join(lines).split())[:_MAX_LINE],)))
+    if not found:
+        return None
+    chosen = min(found, key=_rank)
+    others = dict.fromkeys(symptom.family for symptom in found if symptom.family != chosen.family)
+    return replace(chosen, also=tuple(dict.fromkeys((*chosen.also, *others))))
+
+
+def normalized(text: str) -> str:
+    """A text without colours, escapes of quotes and secrets, quotation marks made plain: what patterns are matched on."""
+    plain = _ANSI.sub("", text[:MAX_TEXT]).translate(_QUOTES)
+    plain = _ESCAPED_QUOTE.sub("", plain)
+    plain = _ESCAPED_NEWLINE.sub("\n", plain).replace("\r", "\n")
+    for pattern, replacement in _SECRETS:
+        plain = pattern.sub(replacement, plain)
+    return plain
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    """Lines that may hold a message. One that ends inside of brackets or quotes goes on in the next."""
+    pending, count = "", 0
+    for raw in text.split("\n"):
+        line = f"{pending} {raw.strip()}" if pending else raw.strip()
+        open_end = line.count("(") > line.count(")") or line.count('"') % 2
+        if open_end and count < _MAX_CONTINUATION and TRIGGER.search(line) and len(line) < _MAX_LINE:
+            pending, count = line, count + 1
+            continue
+        yield from _windows(line)
+        pending, count = "", 0
+    yield from _windows(pending)
+
+
+def _windows(line: str) -> Iterator[str]:
+    """The line, or, of one that is absurdly long, the parts around the words that matter."""
+    if len(line) <= _MAX_LINE:
+        if TRIGGER.search(line):
+            yield line
+        return
+    at = 0
+    while (match := TRIGGER.search(line, at)) is not None:
+        begin = max(0, match.start() - _MAX_LINE // 4)
+        yield line[begin : begin + _MAX_LINE]
+        at = begin + _MAX_LINE
+
+
+def _symptoms(lines: Iterable[str]) -> Iterator[Symptom]:
+    for line in dict.fromkeys(lines):
+        found = list(matches(line))
+        if found:
+            yield _symptom(line, found)
+
+
+def _symptom(line: str, found: list[tuple[Entry, re.Match[str]]]) -> Symptom:
+    entry, match = found[0]
+    groups: dict[str, str] = {}
+    for _, other in found:  # an inner message tells what the outer does not: the dates within the apiserver's refusal
+        groups = {**{name: value for name, value in other.groupdict().items() if value}, **groups}
+    return Symptom(
+        family=entry.family,
+        message=visible(_core(line, match), limit=600),
+        line=visible(line, limit=2000),
+        wrapper=unwrap(line, match.start()),
+        time=_time(groups.get("time", "")),
+        bound=_time(groups.get("bound", "")),
+        valid_for=_names(groups.get("names", "")),
+        wanted=visible(groups.get("name", "").strip("[]'\"."), limit=300),
+        hint=visible(groups.get("hint", ""), limit=300),
+        authority=visible(groups.get("authority", ""), limit=300),
+        serial=groups.get("serial", ""),
+        ski=groups.get("ski", "").replace(":", "").lower(),
+        aki=groups.get("aki", "").replace(":", "").lower(),
+        file=visible(groups.get("file", "").rstrip(":,"), limit=300),
+        also=tuple(dict.fromkeys(other.family for other, _ in found[1:])),
+    )
+
+
+def _core(line: str, match: re.Match[str]) -> str:
+    """The message without what stands before it: from its `x509:`, `tls:` or `remote error:` to the end of the match."""
+    before = line[: match.start()]
+    prefix = re.search(
+        r"(?:remote error: )?(?:x509: |tls: (?!failed to verify))+$|(?:http: )$|SSL certificate problem: $", before
+    )
+    begin = prefix.start() if prefix else match.start()
+    rest = line[match.end() :]
+    tail = re.match(r' \(possibly because of [^)]*\)|[^\n"\]]{0,200}', rest)
+    return (line[begin : match.end()] + (tail.group() if tail else "")).strip(' "\\')
+
+
+def _rank(symptom: Symptom) -> tuple[bool, bool, bool]:
+    """The least is chosen; of equals, the first in the text."""
+    verification = symptom.family.startswith(("x509-", "kubelet-", "etcd-"))
+    return (
+        symptom.entry.generic,
+        not verification,
+        not (symptom.hint or symptom.bound or symptom.serial or symptom.wanted),
+    )
+
+
+def _time(text: str) -> datetime | None:
+    cleaned = re.sub(r" ?([+-]\d\d):?(\d\d)\b.*$", r"\1:\2", text.strip()) if " " in text.strip() else text.strip()
+    try:
+        parsed = datetime.fromisoformat(cleaned)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """`kubernetes, 10.96.0.1` or `'a', 'b'` or `"a" "b"` as names."""
+    found = (visible(name.strip("'\""), limit=300) for name in re.split(r"[,\s]+", text[:4000]))
+    return tuple(name for name in found if name)
+
+
+__all__ = ["MAX_TEXT", "Side", "Symptom", "Wrapper", "normalized", "read"]
