@@ -9,6 +9,8 @@ import nbformat
 from nbconvert.exporters.html import HTMLExporter
 from traitlets.config import Config
 
+from k8srun.text import visible
+
 _TAGS = (
     "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre"
     " section span strong sub summary sup table tbody td tfoot th thead tr ul"
@@ -47,7 +49,8 @@ def body(path: Path) -> str:
         mermaid_layout_elk_js_url="",
     )
     html, _resources = exporter.from_notebook_node(notebook)
-    return str(html)
+    # What a library printed itself has not been through `visible`: no override or escape may reach the page.
+    return "\n".join(visible(line, limit=len(line)) for line in str(html).split("\n"))
 
 
 def _without_frame(cell: Any) -> Any:

@@ -1,0 +1,133 @@
+"""The report of a run: what it says, in which order, and that nothing in it acts or loads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from k8srun.errors import InputError
+from k8srun.record import RunStatus
+from k8srun.report.html import write_report
+from k8srun.report.index import write_index
+from tests.browser import chromium, visit
+from tests.report.records import HOSTILE, START, record, write_run
+
+__all__ = ["chromium", "visit"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_run(tmp_path / "one", record())
+
+
+def text_of(html: str, start: str, end: str) -> str:
+    return html[html.index(start) : html.index(end)]
+
+
+def test_the_page_gives_conclusions_then_evidence_then_what_was_not_checked_then_the_fix(folder):
+    html = write_report(folder).read_text()
+    places = [html.index(f"<h2>{title}</h2>") for title in
+              ("Conclusions", "Evidence", "What could not be checked", "How to fix")]  # fmt: skip
+    assert places == sorted(places)
+    assert "The certificate of shop has expired" in text_of(html, "<h2>Conclusions</h2>", "<h2>Evidence</h2>")
+    assert "kubeadm certs renew shop" in html[places[3] :]
+
+
+def test_an_unknown_check_stands_under_what_could_not_be_checked_with_its_reason(folder):
+    html = write_report(folder).read_text()
+    assert "Keys are private" in text_of(html, "<h2>What could not be checked</h2>", "<h2>How to fix</h2>")
+
+
+def test_code_is_hidden_and_plots_keep_their_alternative_text(folder):
+    html = write_report(folder).read_text()
+    assert "secret_code_marker" not in html
+    assert 'alt="Bar chart of 2 findings."' in html
+
+
+def test_a_run_that_failed_says_so_first_and_why(tmp_path):
+    html = write_report(write_run(tmp_path / "x", record("the kernel died", status=RunStatus.KILLED))).read_text()
+    assert "Why it did not finish" in html
+    assert "killed" in html
+
+
+def test_a_run_that_left_no_notebook_still_has_a_page(folder):
+    (folder / "notebook.ipynb").unlink()
+    assert "The runbook as it ran" not in write_report(folder).read_text()
+
+
+def test_a_record_that_is_not_json_is_refused_with_its_path(folder):
+    (folder / "run.json").write_text('{"schema": ')
+    with pytest.raises(InputError, match=r"run\.json"):
+        write_report(folder)
+
+
+@pytest.mark.browser
+def test_no_request_leaves_the_page_and_no_string_of_the_cluster_acts(tmp_path, visit):
+    folder = write_run(tmp_path / "hostile", record(HOSTILE), HOSTILE)
+    page = visit.open(write_report(folder))
+    page.locator("details.notebook > summary").click()
+    page.wait_for_timeout(300)
+    assert visit.requests == [page.url]
+    assert visit.dialogs == []
+    assert page.locator("script").count() == 1, "only our own script is in the page"
+    assert (
+        page.evaluate("[...document.querySelectorAll('*')].some(e => [...e.attributes].some(a => /^on/.test(a.name)))")
+        is False
+    )
+    shown = page.inner_text("body")
+    assert "<script>alert('k8srun')</script>" in shown, "hostile markup is shown as text"
+    assert "\u202e" not in page.content(), "overrides that reorder text are gone"
+    assert "\x1b" not in page.content()
+    assert "{{ 7*7 }}" in shown, "no template is evaluated twice"
+    assert page.locator("a[href^='javascript']").count() == 0
+
+
+@pytest.mark.browser
+def test_a_label_of_a_megabyte_does_not_make_the_page_huge(tmp_path, visit):
+    folder = write_run(tmp_path / "long", record("A" * 1_000_000))
+    target = write_report(folder)
+    assert target.stat().st_size < 1_000_000
+    page = visit.open(target)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it does not scroll sideways"
+
+
+@pytest.mark.browser
+def test_tables_sort_by_a_click_on_their_heading_and_by_the_keyboard(folder, visit):
+    page = visit.open(write_report(folder))
+    head = page.locator("table:has(th:text('Severity')) th").first
+    column = "[...document.querySelector('table').tBodies[0].rows].map(row => row.cells[0].textContent.trim())"
+    assert page.evaluate(column) == ["high", "low"]
+    head.click()
+    assert page.evaluate(column) == ["low", "high"], "by severity, not by alphabet"
+    head.press("Enter")
+    assert page.evaluate(column) == ["high", "low"]
+    assert visit.errors == []
+
+
+@pytest.mark.browser
+def test_the_page_follows_the_dark_scheme_and_prints_everything(folder, visit):
+    page = visit.open(write_report(folder))
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(background) != light
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("[...document.querySelectorAll('details')].every(one => one.open)")
+
+
+def test_the_index_lists_runs_newest_first_and_a_broken_record_apart(tmp_path):
+    for number in range(3):
+        run = record(f"cluster-{number}", started=START + timedelta(days=number))
+        write_report(write_run(tmp_path / f"run-{number}", run))
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "run.json").write_text('{"id": 1')
+    html = write_index(tmp_path, now=START + timedelta(days=5)).read_text()
+    assert html.index("cluster-2") < html.index("cluster-1") < html.index("cluster-0")
+    assert "5 days ago" in html
+    assert "torn" in text_of(html, "<h2>Not readable</h2>", "<footer>")
+    assert 'href="run-1/report.html"' in html
+
+
+def test_an_index_of_no_runs_says_how_to_begin(tmp_path):
+    assert "k8srun run x509-error --lab" in write_index(tmp_path).read_text()
