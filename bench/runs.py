@@ -1,4 +1,4 @@
-"""A whole run of a runbook against the least that papermill can do: an empty notebook that imports pandas and matplotlib.
+"""A whole run of a runbook against the least that papermill can do: an empty notebook that imports pandas, matplotlib.
 
 Both are whole processes, taken in turn, so that a slow moment of the machine hits both.
 """
