@@ -24,6 +24,15 @@ _BLOCK = re.compile(
 )
 CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 REQUEST_LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
+# Other blocks whose content is public by definition; of one with any other label nothing but the label is kept.
+_PUBLIC_LABELS = frozenset({"PUBLIC KEY", "RSA PUBLIC KEY", "X509 CRL", "PKCS7", "EC PARAMETERS", "DH PARAMETERS"})
+
+# What `k8srun collect-script` leaves of a private key: the label `REDUCED EC PRIVATE KEY`, and in its body the
+# hash and the type of the key, or that it was encrypted, or nothing when it could not be read.
+_REDUCED = "REDUCED "
+_REDUCED_KEY = re.compile(rb"\s*(?:sha256 ([0-9a-f]{64}) ([A-Za-z0-9 ._-]{0,40}?)|(encrypted))\s*")
+_ENCRYPTED = "encrypted with a passphrase: which certificate it belongs to cannot be told"
+_UNREADABLE_KEY = "malformed or unsupported private key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,8 @@ def _read_block(match: re.Match[bytes], data: bytes) -> PemBlock:
     if end != match.group(1):
         return PemBlock(label, line, error=f"ends as {end.decode()}: two blocks run into each other")
     if label.endswith("PRIVATE KEY"):
-        return _read_private_key(label, match.group(0), line)
+        reduced = label.startswith(_REDUCED)
+        return _read_reduced_key(label, match[2], line) if reduced else _read_private_key(label, match[0], line)
     try:
         der = base64.b64decode(_body(match.group(2)), validate=True)
     except (binascii.Error, ValueError):
@@ -142,7 +152,7 @@ def _read_der(label: str, der: bytes, line: int) -> PemBlock:
         elif label == "PUBLIC KEY":
             public = serialization.load_der_public_key(der)  # type: ignore[assignment]
         else:
-            return PemBlock(label, line, der=der)
+            return PemBlock(label, line, der=der if label in _PUBLIC_LABELS else b"")
     except UnsupportedAlgorithm as error:
         # The certificate itself can still be read; only its key is of a kind that the library does not know.
         return PemBlock(label, line, der=der, key_type="unsupported", error=f"unsupported key algorithm: {error}")
@@ -155,14 +165,22 @@ def _read_der(label: str, der: bytes, line: int) -> PemBlock:
 
 def _read_private_key(label: str, text: bytes, line: int) -> PemBlock:
     if label == "ENCRYPTED PRIVATE KEY" or b"ENCRYPTED" in text.split(b"\n\n", 1)[0]:
-        return PemBlock(
-            label, line, error="encrypted with a passphrase: which certificate it belongs to cannot be told"
-        )
+        return PemBlock(label, line, error=_ENCRYPTED)
     try:
         key = serialization.load_pem_private_key(text, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's message is dropped on purpose: it may quote bytes of the key.
-        return PemBlock(label, line, error="malformed or unsupported private key")
+        return PemBlock(label, line, error=_UNREADABLE_KEY)
     public = key.public_key()
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return PemBlock(label, line, public_key_sha256=public_key_sha256(spki), key_type=key_type(public))
+
+
+def _read_reduced_key(label: str, body: bytes, line: int) -> PemBlock:
+    label = label.removeprefix(_REDUCED)
+    match = _REDUCED_KEY.fullmatch(body)
+    if match is None:
+        return PemBlock(label, line, error=_UNREADABLE_KEY)
+    if match.group(3):
+        return PemBlock(label, line, error=_ENCRYPTED)
+    return PemBlock(label, line, public_key_sha256=match.group(1).decode(), key_type=match.group(2).decode())
