@@ -1,0 +1,1 @@
+"""Go's verification of certificate chains, one question a module; `k8srun.certificates.verification` asks them."""
