@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 # A setting of such a name holds an address with a password in it more often than not.
@@ -85,20 +86,23 @@ def scrub(text: str) -> str:
 
     For messages, log lines, events, scripts and configuration files. The same text is returned when nothing is found.
     """
-    if _SUSPECT.search(text) is None:
-        return text
-    lowered = text.lower()
-    for needles, apply in _RULES:
-        if any(needle in lowered for needle in needles):
-            text = apply(text)
+    if _FORMS.search(text):
+        for drop in _DROP_FORMS:
+            text = drop(text)
+    if _SEPARATORS.search(text) and _HINTS.search(text.lower()):
+        for drop in _DROP_NAMED:
+            text = drop(text)
     return text
 
 
-_HINT = "pass|pwd|secret|token|key|cred|auth|dsn|jwt|otp|psk|pat|salt|cookie|hmac|connection|url|uri|signature"
-_SUSPECT = re.compile(
-    rf"(?i)(?:{_HINT})|eyj|-----begin|ls0tls1|://|a[ks]ia|bearer|basic|gh[a-z]_|xox|xapp-|glpat|aiza|_live_|npm_|hvs\."
-    r"|hooks\.slack|(?<!\S)-u|sk-|mysql|mariadb"
+# Both are searched in every string of a snapshot: case-sensitive, so that the engine can skip by the first character.
+_FORMS = re.compile(
+    r"eyJ|-----BEGIN|LS0tLS1|://[^\s]{0,512}?@|A[KS]IA|AIza|AGE-S|gh[pousr]_|github_pat|glpat-|xox[a-z]-|xapp-|hooks\.slack|k_live_"
+    r"|npm_|hvs\.|sk-|dckr_pat"
 )
+_HINT = "pass|pwd|secret|token|key|cred|auth|dsn|jwt|otp|psk|pat|salt|cookie|hmac|connection|url|uri|signature"
+_HINTS = re.compile(rf"{_HINT}|bearer|basic|negotiate|digest|mysql|mariadb|-u|--user")
+_SEPARATORS = re.compile(r"[=:\s]|%20")
 
 # --- Tokens and keys that are recognised by their own form ------------------------------------------------------------
 
@@ -108,6 +112,7 @@ _PRIVATE_KEY = re.compile(
 )
 _BASE64_PEM = re.compile(r"LS0tLS1CRUdJT[A-Za-z0-9+/_-]*={0,2}")
 _TOKEN_RUN = re.compile(r"[A-Za-z0-9_.-]{16,}")
+_JWT_HEAD = re.compile(r"(?=(eyJ[A-Za-z0-9_-]{9}))")
 _KNOWN_TOKENS = re.compile(
     r"""(?x)
     \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                       # AWS access key
@@ -142,15 +147,13 @@ def _drop_base64_keys(text: str) -> str:
 def _drop_jwts(text: str) -> str:
     def replace(match: re.Match[str]) -> str:
         run = match.group()
-        start = run.find("eyJ")
-        while start >= 0:
-            header, dot, _ = run[start:].partition(".")
-            if dot and len(header) >= 12 and _is_json_header(header[:12]):
-                return f"{run[:start]}<reduced: token>"
-            start = run.find("eyJ", start + 3 + (0 if dot else len(run)))
+        last_dot = run.rfind(".")
+        for head in _JWT_HEAD.finditer(run, 0, max(last_dot, 0)):
+            if _is_json_header(head[1]):
+                return f"{run[: head.start()]}<reduced: token>"
         return run
 
-    return _TOKEN_RUN.sub(replace, text)
+    return _TOKEN_RUN.sub(replace, text) if "eyJ" in text else text
 
 
 def _is_json_header(head: str) -> bool:
@@ -218,19 +221,16 @@ def _drop_settings(text: str) -> str:
     return text
 
 
-_TOKEN_NEEDLES = (
-    *("akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "hooks.slack"),
-    *("aiza", "_live_", "npm_", "hvs.", "sk-", "dckr_pat_", "age-secret"),
+_DROP_FORMS: tuple[Callable[[str], str], ...] = (
+    lambda text: _PRIVATE_KEY.sub("<reduced: private key>", text),
+    _drop_base64_keys,
+    _drop_jwts,
+    lambda text: _KNOWN_TOKENS.sub("<reduced: token>", text),
+    lambda text: _USERINFO.sub(lambda match: f"{match[1] or match[2]}<reduced>@", text),
 )
-
-_RULES = (
-    (("private key",), lambda text: _PRIVATE_KEY.sub("<reduced: private key>", text)),
-    (("ls0tls1",), _drop_base64_keys),
-    (("eyj",), _drop_jwts),
-    (_TOKEN_NEEDLES, lambda text: _KNOWN_TOKENS.sub("<reduced: token>", text)),
-    (("bearer", "basic", "negotiate", "digest"), _drop_headers),
-    (("://",), lambda text: _USERINFO.sub(lambda match: f"{match[1] or match[2]}<reduced>@", text)),
-    (("-u", "--user"), lambda text: _USER_FLAG.sub(lambda match: match[1] + reduce_value(match[2]), text)),
-    (("mysql", "mariadb"), lambda text: _MYSQL_FLAG.sub(lambda match: match[1] + reduce_value(match[2]), text)),
-    (tuple(_HINT.split("|")), _drop_settings),
+_DROP_NAMED: tuple[Callable[[str], str], ...] = (
+    _drop_headers,
+    lambda text: _USER_FLAG.sub(lambda match: match[1] + reduce_value(match[2]), text),
+    lambda text: _MYSQL_FLAG.sub(lambda match: match[1] + reduce_value(match[2]), text),
+    _drop_settings,
 )
