@@ -21,7 +21,6 @@ from k8srun.diagnosis import Diagnosis
 from k8srun.display import notebook
 from k8srun.lab import Lab
 from k8srun.record import RESULT_VARIABLE, RunResult
-from k8srun.runbook import calls_of
 from k8srun.snapshot import Snapshot
 from k8srun.sources.collect import opened
 from k8srun.sources.library import find_runbook
@@ -66,7 +65,7 @@ def start(
         namespaces=tuple(namespaces),
         allow_exec=allow_exec,
     )
-    needs = needs_of(calls_of(find_runbook(runbook))) if runbook else None
+    needs = needs_of(find_runbook(runbook).calls) if runbook else None
     clock = parse_time(now, where="now") if now else datetime.now(UTC)
     stack = ExitStack()
     observed, served = stack.enter_context(opened(options, needs=needs, now=clock))
