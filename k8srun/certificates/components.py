@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from k8srun.certificates.shapes import at, entries, mapping, text
 from k8srun.hostfiles import Topic
 from k8srun.kinds import POD
 from k8srun.snapshot import JsonObject, Snapshot, resource_name
@@ -52,27 +52,23 @@ def _from_manifests(snapshot: Snapshot) -> Iterator[Component]:
 
 def _from_mirror_pods(snapshot: Snapshot) -> Iterator[Component]:
     for pod in snapshot.of(POD):
-        annotations = (pod.get("metadata") or {}).get("annotations") or {}
-        if MIRROR in annotations:
-            host = str((pod.get("spec") or {}).get("nodeName") or "")
-            yield from _of_pod(pod, host, resource_name(POD, pod))
+        if MIRROR in mapping(at(pod, "metadata", "annotations")):
+            yield from _of_pod(pod, text(at(pod, "spec", "nodeName")), resource_name(POD, pod))
 
 
 def _of_pod(pod: JsonObject, host: str, place: str) -> Iterator[Component]:
-    containers = (pod.get("spec") or {}).get("containers")
-    for container in containers if isinstance(containers, list) else ():
-        if isinstance(container, Mapping):
-            words = [*_words(container.get("command")), *_words(container.get("args"))]
-            program = next((word for word in map(_base_name, words[:3]) if word in PROGRAMS), "")
-            if program:
-                yield Component(program, host, place, _flags(words))
+    for container in entries(at(pod, "spec", "containers")):
+        words = [*_words(container.get("command")), *_words(container.get("args"))]
+        program = next((word for word in map(_base_name, words[:3]) if word in PROGRAMS), "")
+        if program:
+            yield Component(program, host, place, _flags(words))
 
 
 def _from_kubelet_configurations(snapshot: Snapshot) -> Iterator[Component]:
     for file in snapshot.files_of(Topic.KUBELET):
         document = file.document
         if document and document.get("kind") == "KubeletConfiguration":
-            flags = {flag: _text(_at(document, path)) for flag, path in _KUBELET_FIELDS.items()}
+            flags = {flag: text(at(document, *path)) for flag, path in _KUBELET_FIELDS.items()}
             yield Component("kubelet", file.host, file.place, {flag: value for flag, value in flags.items() if value})
 
 
@@ -96,16 +92,3 @@ def _words(value: object) -> list[str]:
 
 def _base_name(word: str) -> str:
     return word.rpartition("/")[2]
-
-
-def _at(document: Mapping[str, Any], path: tuple[str, ...]) -> object:
-    node: object = document
-    for key in path:
-        node = node.get(key) if isinstance(node, Mapping) else None
-    return node
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else ""

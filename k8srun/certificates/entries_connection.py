@@ -100,7 +100,7 @@ _CLIENT: tuple[Entry, ...] = (
         "The kubelet's own client certificate is no longer usable, and it has nothing to ask for a new one with.",
         ("kubelet-client-certificate-expired", "kubelet-bootstrap-missing"),
         spellings(
-            r"part of the existing bootstrap client certificate in (?P<file>\S+) is expired(?:: (?P<bound>[\d:.TZ +-]+))?",
+            r"existing bootstrap client certificate in (?P<file>\S+) is expired(?:: (?P<bound>[\d:.TZ +-]+))?",
             r"unable to load bootstrap kubeconfig: (?:stat )?(?P<file>\S+?): no such file",
             r"(?:stat|open) (?P<file>\S*bootstrap-kubelet\.conf): no such file",
         ),
@@ -145,7 +145,7 @@ _CLIENT: tuple[Entry, ...] = (
         _SERVED_CAUSES,
         spellings(
             _SERVER_LOG
-            + r"(?:tls: bad certificate|tls: (?:unknown|unsupported|revoked) certificate|alert bad certificate)"
+            + r"(?P<core>(?:remote error: )?tls: (?:bad|unknown|unsupported|revoked) certificate|alert bad certificate)",
         ),
         Party.SERVER,
         Stage.PEER,

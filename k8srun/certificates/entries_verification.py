@@ -87,7 +87,7 @@ _TRUST: tuple[Entry, ...] = (
         ),
         spellings(
             r"certificate signed by unknown authority",
-            r"self[- ]signed certificate",
+            r"(?P<hint>self[- ]signed certificate(?: in certificate chain)?)",
             r"unable to (?:get (?:local )?issuer certificate|verify the first certificate)",
             r"certificate (?:is )?not trusted|certificate is not standards compliant",  # the latter: Go on macOS
             openssl(2, 18, 19, 20, 21, 27),

@@ -100,7 +100,7 @@ def read(text: str) -> Symptom | None:
 
 
 def normalized(text: str) -> str:
-    """A text without colours, escapes of quotes and secrets, quotation marks made plain: what patterns are matched on."""
+    """A text without colours, escapes and secrets, its quotation marks made plain: what the patterns are matched on."""
     plain = _ANSI.sub("", text[:MAX_TEXT]).translate(_QUOTES)
     plain = _ESCAPED_QUOTE.sub("", plain)
     plain = _ESCAPED_NEWLINE.sub("\n", plain).replace("\r", "\n")
@@ -167,16 +167,22 @@ def _symptom(line: str, found: list[tuple[Entry, re.Match[str]]]) -> Symptom:
     )
 
 
+_PREFIX = re.compile(
+    r"(?:remote error: )?(?:x509: (?:certificate signed by unknown authority \()?|tls: (?!failed to verify))+$"
+    r"|http: $|SSL certificate problem: $"
+)
+_TAIL = re.compile(r" \(possibly because of [^)]*\)|\)(?= *$)|[^\n\"\])]{0,200}")
+
+
 def _core(line: str, match: re.Match[str]) -> str:
-    """The message without what stands before it: from its `x509:`, `tls:` or `remote error:` to the end of the match."""
-    before = line[: match.start()]
-    prefix = re.search(
-        r"(?:remote error: )?(?:x509: |tls: (?!failed to verify))+$|(?:http: )$|SSL certificate problem: $", before
-    )
-    begin = prefix.start() if prefix else match.start()
-    rest = line[match.end() :]
-    tail = re.match(r' \(possibly because of [^)]*\)|[^\n"\]]{0,200}', rest)
-    return (line[begin : match.end()] + (tail.group() if tail else "")).strip(' "\\')
+    """The message without what stands before it: from its `x509:`, `tls:` or `remote error:` to its end."""
+    named = match.groupdict().get("core")
+    start = match.start("core") if named else match.start()
+    prefix = _PREFIX.search(line[:start])
+    begin = prefix.start() if prefix else start
+    tail = _TAIL.match(line, match.end())
+    core = line[begin : match.end()] + (tail.group() if tail else "")
+    return core.partition(" (_ssl.c:")[0].strip(' "\\')
 
 
 def _rank(symptom: Symptom) -> tuple[bool, bool, bool]:

@@ -7,8 +7,10 @@ at other paths; there a component's flags tell the role.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
-SERVER, CLIENT = "server", "client"
+SERVER: Final = "server"
+CLIENT: Final = "client"
 PKI = "/etc/kubernetes/pki"
 
 
@@ -265,7 +267,7 @@ class Pairing:
     certificate: str
     verifier: str
     authority: str
-    usage: str
+    usage: Literal["server", "client"]
     names: str = ""
 
 
@@ -276,5 +278,8 @@ PAIRINGS: tuple[Pairing, ...] = (
     Pairing("etcd", "peer-cert-file", "etcd", "peer-trusted-ca-file", SERVER, "initial-advertise-peer-urls"),
     Pairing("kube-apiserver", "kubelet-client-certificate", "kubelet", "client-ca-file", CLIENT),
     Pairing("kube-apiserver", "proxy-client-cert-file", "kube-apiserver", "requestheader-client-ca-file", CLIENT),
-    Pairing("kubelet", "tls-cert-file", "kube-apiserver", "kubelet-certificate-authority", SERVER),
 )
+
+# Port → the program that listens there by default.
+PORTS = {6443: "kube-apiserver", 443: "", 10250: "kubelet", 2379: "etcd", 2380: "etcd"}
+SERVING_ROLES = {"kube-apiserver": "apiserver", "kubelet": "kubelet-server", "etcd": "etcd-server"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 
 class Side(StrEnum):
@@ -50,6 +49,9 @@ class Wrapper:
 
 
 _URL = re.compile(r"https?://[^\s\"'<>()\\,;]+")
+_PARTS = re.compile(
+    r"(?P<scheme>https?)://(?:[^/?#@]*@)?(?P<host>\[[0-9a-f:.%]+\]|[^/?#:\[\]]+)(?::(?P<port>\d{1,5}))?", re.I
+)
 _ADDRESSES = (
     re.compile(r"(?:-connect|--resolve)[ =](?P<host>\[[0-9a-f:]+\]|[\w.-]+):(?P<port>\d{1,5})", re.I),
     re.compile(r"\bhost='(?P<host>[^']+)', port=(?P<port>\d{1,5})"),
@@ -69,9 +71,9 @@ _SERVER_WORDS = re.compile(
     re.I,
 )
 _CLIENT_WORDS = re.compile(
-    r"\b(?:Get|Post|Put|Patch|Delete|Head) \"?https?://|Unable to connect to the server|curl: \(|logged in to the server"
-    r"|CERTIFICATE_VERIFY_FAILED|failed calling webhook|conversion webhook for|HTTPSConnectionPool|failed to (?:dial|pull)"
-    r"|verify (?:error|return code)|server gave HTTP response",
+    r"\b(?:Get|Post|Put|Patch|Delete|Head) \"?https?://|Unable to connect to the server|logged in to the server"
+    r"|curl: \(|CERTIFICATE_VERIFY_FAILED|failed calling webhook|conversion webhook for|HTTPSConnectionPool"
+    r"|failed to (?:dial|pull)|verify (?:error|return code)|server gave HTTP response",
     re.I,
 )
 # The first that is found counts: a wrapper (who complains) stands before what it quotes.
@@ -98,7 +100,7 @@ _COMPILED = tuple((name, re.compile(pattern, re.I)) for name, pattern in _COMPON
 def unwrap(line: str, position: int) -> Wrapper:
     """The evidence in a normalized line around the message that begins at `position`."""
     url = _url(line, position)
-    host, port = _target(url) if url else _address(line)
+    host, port = address_of(url) if url else _address(line)
     service = _SERVICE.match(host)
     webhook = _WEBHOOK.search(line)
     peer = _PEER.search(line)
@@ -123,12 +125,13 @@ def _url(line: str, position: int) -> str:
     return chosen.group().rstrip(".:]}") if chosen else ""
 
 
-def _target(url: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(url)
-        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
+def address_of(url: str) -> tuple[str, int]:
+    """Host (lower case, IPv6 without brackets) and port of an http(s) URL; empty and 0 when it is none."""
+    match = _PARTS.match(url)
+    if not match:
         return "", 0
+    port = match["port"] or ("443" if match["scheme"].lower() == "https" else "80")
+    return match["host"].strip("[]").lower(), int(port)
 
 
 def _address(line: str) -> tuple[str, int]:
