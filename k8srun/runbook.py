@@ -12,6 +12,8 @@ from k8srun.errors import InputError
 from k8srun.parameters import Parameter, read_parameters
 
 PARAMETERS_TAG = "parameters"
+INJECTED_TAG = "injected-parameters"
+"""Of the cell that papermill puts behind the parameters, with the values that were given."""
 _LONGEST_CELL = 8
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 

@@ -18,6 +18,7 @@ from k8srun.runner.folder import new_id, open_folder, save_notebook, save_record
 from k8srun.runner.job import CELL, LOG, OUTPUT, REPORT, RESULT, Job, WorkerReport
 from k8srun.runner.outcome import Outcome, Thresholds, Traces, exit_code, judge
 from k8srun.runner.process import private_folder, run_worker
+from k8srun.sources.scrub import scrub
 
 _LOG_TAIL = 2000
 
@@ -62,7 +63,8 @@ def execute(request: Request, out: Path, limits: Limits, stop: Event) -> Run:
         kind=request.runbook.kind,
         status=RunStatus.RUNNING,
         started=started,
-        parameters={**defaults, **request.parameters},
+        # A pasted error message may hold what its writer did not look at.
+        parameters={name: _scrubbed(value) for name, value in {**defaults, **request.parameters}.items()},
         tool=__version__,
     )
     try:
@@ -119,6 +121,12 @@ def _keep_notebook(executed: Path, folder: Path, outcome: Outcome) -> Outcome:
         told = f"{outcome.error}; " if outcome.error else ""
         return replace(outcome, status=status, error=f"{told}the executed notebook could not be kept: {why}")
     return outcome
+
+
+def _scrubbed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_scrubbed(item) for item in value]
+    return scrub(value) if isinstance(value, str) else value
 
 
 def _why(error: OSError) -> str:

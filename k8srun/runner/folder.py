@@ -17,6 +17,7 @@ from k8srun.atomic import write_atomically
 from k8srun.codec import decode, encode, parse_json, pretty
 from k8srun.errors import ExitCode, InputError
 from k8srun.record import RunRecord, RunStatus
+from k8srun.runbook import INJECTED_TAG, source, tags
 from k8srun.sources.scrub import scrub
 
 RECORD = "run.json"
@@ -101,13 +102,16 @@ def _mark_killed(folder: Path) -> None:
 
 
 def save_notebook(folder: Path, executed: bytes) -> None:
-    """Keep the executed notebook, with secrets scrubbed from its tracebacks and from what was printed.
+    """Keep the executed notebook, with secrets scrubbed from its parameters, its tracebacks and what was printed.
 
     Raises:
         InputError: it is not whole: the run ended while it was being written.
     """
     notebook = parse_json(executed, where=NOTEBOOK)
+    notebook["metadata"].get("papermill", {}).pop("parameters", None)
     for cell in notebook["cells"]:
+        if INJECTED_TAG in tags(cell):
+            cell["source"] = scrub(source(cell))
         for output in cell.get("outputs", ()):
             _scrub_output(output)
     write_atomically(folder / NOTEBOOK, encode(notebook))

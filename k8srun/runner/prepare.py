@@ -15,6 +15,8 @@ from k8srun.sources.library import find_runbook
 from k8srun.sources.options import SourceOptions
 
 SOURCE_NAMES = tuple(field.name for field in dataclasses.fields(SourceOptions))
+# These only say more about another: a runbook that has no other looks at what it brings along.
+_QUALIFIERS = {"incident", "namespaces", "allow_exec"}
 
 
 def prepare(
@@ -42,11 +44,15 @@ def prepare(
         options["now"] = now
     for name in options:
         if runbook.parameter(name) is None:
-            raise InputError(f"{runbook.id} cannot use {_option(name)}: it has no parameter {name}")
+            usable = [_option(other) for other in SOURCE_NAMES if runbook.parameter(other)]
+            raise InputError(
+                f"{runbook.id} cannot use {_option(name)}: it has no parameter {name}",
+                do=f"It can use: {', '.join(usable)}." if usable else "It takes no source.",
+            )
         if name in given:
             raise InputError(f"{name} is given twice: as {_option(name)} and as a parameter")
     chosen = {**given, **{name: _plain(value) for name, value in options.items()}}
-    if any(runbook.parameter(name) for name in SOURCE_NAMES):
+    if any(runbook.parameter(name) for name in SOURCE_NAMES if name not in _QUALIFIERS):
         chosen.update(_all_sources(runbook, chosen))
     return Request(runbook, validate(runbook.parameters, chosen))
 

@@ -17,23 +17,21 @@ from typing import Any
 from k8srun.atomic import write_atomically
 from k8srun.codec import decode, encode, parse_json
 from k8srun.runbook import PARAMETERS_TAG, tags
+from k8srun.runner.imports import skip_iri_grammar
 from k8srun.runner.job import CELL, JOB, OUTPUT, REPORT, SOURCE, Job, WorkerReport
-
-# jsonschema looks for this optional checker of IRIs, which builds a grammar for more than a second when imported.
-# Nothing here checks IRIs, and a run starts twice as fast without.
-sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 
 def main() -> None:
     """Do the job of the working folder and leave a report there. The first argument is the runner's lifeline."""
     work = Path.cwd()
+    skip_iri_grammar()
     threading.Thread(target=_end_with, args=(int(sys.argv[1]), work), daemon=True).start()
     job = decode((work / JOB).read_bytes(), Job)
     write_atomically(work / REPORT, encode(_execute(job, work)))
 
 
 def _execute(job: Job, work: Path) -> WorkerReport:
-    from nbclient.exceptions import DeadKernelError  # noqa: PLC0415 - after the import above was shortened
+    from nbclient.exceptions import DeadKernelError  # noqa: PLC0415 - once that is quick
     from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
     from papermill.execute import execute_notebook  # noqa: PLC0415
 
