@@ -9,22 +9,28 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
 from k8srun.assessment.symptoms import diagnose
 from k8srun.atomic import write_atomically
+from k8srun.certificates.inventory import inventory
 from k8srun.checks import CheckResult, evaluate_all
 from k8srun.clock import parse_time
 from k8srun.codec import encode
+from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
-from k8srun.display import notebook
-from k8srun.lab import Lab
+from k8srun.display import notebook, plots, tables
+from k8srun.lab import Lab, incidents
 from k8srun.record import RESULT_VARIABLE, RunResult
 from k8srun.snapshot import Snapshot
 from k8srun.sources.collect import opened
 from k8srun.sources.library import find_runbook
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def start(
@@ -102,7 +108,7 @@ class Investigation:
         On the lab an empty symptom stands for the incident's own.
         """
         if not symptom and self.lab and self.lab.incident:
-            symptom = self.lab.incident.symptom
+            symptom = self.lab.symptom
         found = diagnose(symptom, self.snapshot, self.now)
         self._diagnoses.append(found)
         return found
@@ -112,6 +118,26 @@ class Investigation:
         results = evaluate_all(CHECKS, self.snapshot, self.now)
         self._checks.update((result.check, result) for result in results)
         return results
+
+    def certificates(self) -> pd.DataFrame:
+        """Every certificate of the snapshot and where it lives, the first to end first."""
+        return tables.certificates(inventory(self.snapshot).held, self.now)
+
+    def endpoints(self) -> pd.DataFrame:
+        """Every handshake that was made: how it ended and what the peer presented."""
+        return tables.endpoints(self.snapshot)
+
+    def distribution(self) -> Distribution:
+        """Which Kubernetes this is, who manages its control plane, and by what that was recognised."""
+        return distribution(self.snapshot)
+
+    def incidents(self) -> pd.DataFrame:
+        """The incidents that the lab can be broken with."""
+        return tables.incidents(incidents())
+
+    def plot_findings(self) -> None:
+        """Display how many findings there are of each severity."""
+        plots.show_figure(*plots.findings_by_severity(self.result().severities()))
 
     def show(self, value: object, view: str = "") -> None:
         """Display a diagnosis, check results, gaps or a snapshot; `view` picks one where there are several."""

@@ -14,8 +14,10 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from k8srun.checks import CheckResult
+from k8srun.controlplane.distribution import Distribution
 from k8srun.diagnosis import CauseStatus, Diagnosis
 from k8srun.findings import Severity, Verdict
+from k8srun.lab import Lab
 from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural, visible
 
@@ -75,6 +77,16 @@ def _(value: Diagnosis, view: str = "") -> str:
 @fragment.register
 def _(value: Snapshot, view: str = "") -> str:
     return render(f"snapshot{f'-{view}' if view else ''}.html.j2", snapshot=value)
+
+
+@fragment.register
+def _(value: Distribution, view: str = "") -> str:
+    return render("distribution.html.j2", distribution=value)
+
+
+@fragment.register
+def _(value: Lab, view: str = "") -> str:
+    return render("incident.html.j2", incident=value.incident, symptom=value.symptom)
 
 
 @fragment.register

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 
-import pandas as pd
 from IPython.display import display
 
 from k8srun.display.html import fragment, style
-from k8srun.text import visible
 
 
 def show(value: object, view: str = "") -> None:
@@ -25,17 +22,6 @@ def show_style() -> None:
 def show_html(html: str) -> None:
     """Display a fragment made by this package (its strings are escaped)."""
     display({"text/html": html, "text/plain": as_text(html)}, raw=True)
-
-
-def table(rows: Iterable[Mapping[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:
-    """Rows as a DataFrame whose strings are inert, to filter and sort further in the notebook."""
-    frame = pd.DataFrame([{name: _cell(row.get(name)) for name in columns} for row in rows], columns=list(columns))
-    # An index of 0, 1, 2 says nothing and takes a column of the page.
-    return frame.set_index(columns[0]) if len(frame) else frame
-
-
-def _cell(value: object) -> object:
-    return visible(value) if isinstance(value, str) else value
 
 
 class _Text(HTMLParser):
