@@ -30,7 +30,9 @@ _PUBLIC_LABELS = frozenset({"PUBLIC KEY", "RSA PUBLIC KEY", "X509 CRL", "PKCS7",
 # What `k8srun collect-script` leaves of a private key: the label `REDUCED EC PRIVATE KEY`, and in its body the
 # hash and the type of the key, or that it was encrypted, or nothing when it could not be read.
 _REDUCED = "REDUCED "
-_REDUCED_KEY = re.compile(rb"\s*(?:sha256 ([0-9a-f]{64}) ([A-Za-z0-9 ._-]{0,40}?)|(encrypted))\s*")
+_REDUCED_KEY = re.compile(
+    rb"(?m)^(?:sha256 ([0-9a-f]{64}) ?([A-Za-z0-9._-]{0,20}(?: [A-Za-z0-9._-]{1,20})?)|(encrypted))\s*$"
+)
 _ENCRYPTED = "encrypted with a passphrase: which certificate it belongs to cannot be told"
 _UNREADABLE_KEY = "malformed or unsupported private key"
 
@@ -120,7 +122,8 @@ def _is_base64_of_pem(data: bytes) -> bool:
 
 
 def _read_block(match: re.Match[bytes], data: bytes) -> PemBlock:
-    label = match.group(1).decode()
+    written = match.group(1).decode()
+    label = written.removeprefix(_REDUCED)
     line = data.count(b"\n", 0, match.start()) + 1
     end = match.group(3)
     if end is None:
@@ -128,8 +131,8 @@ def _read_block(match: re.Match[bytes], data: bytes) -> PemBlock:
     if end != match.group(1):
         return PemBlock(label, line, error=f"ends as {end.decode()}: two blocks run into each other")
     if label.endswith("PRIVATE KEY"):
-        reduced = label.startswith(_REDUCED)
-        return _read_reduced_key(label, match[2], line) if reduced else _read_private_key(label, match[0], line)
+        read = _read_private_key if label == written else _read_reduced_key
+        return read(label, match.group(0), line)
     try:
         der = base64.b64decode(_body(match.group(2)), validate=True)
     except (binascii.Error, ValueError):
@@ -176,11 +179,10 @@ def _read_private_key(label: str, text: bytes, line: int) -> PemBlock:
     return PemBlock(label, line, public_key_sha256=public_key_sha256(spki), key_type=key_type(public))
 
 
-def _read_reduced_key(label: str, body: bytes, line: int) -> PemBlock:
-    label = label.removeprefix(_REDUCED)
-    match = _REDUCED_KEY.fullmatch(body)
-    if match is None:
+def _read_reduced_key(label: str, text: bytes, line: int) -> PemBlock:
+    body = _REDUCED_KEY.search(text)
+    if body is None:
         return PemBlock(label, line, error=_UNREADABLE_KEY)
-    if match.group(3):
+    if body.group(3):
         return PemBlock(label, line, error=_ENCRYPTED)
-    return PemBlock(label, line, public_key_sha256=match.group(1).decode(), key_type=match.group(2).decode())
+    return PemBlock(label, line, public_key_sha256=body.group(1).decode(), key_type=body.group(2).decode())
