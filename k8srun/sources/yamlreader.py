@@ -29,7 +29,8 @@ class Document:
         line: where it begins, or where the error is, counted from 1.
         value: what it holds, as JSON values; None if it is broken.
         error: `FILE:LINE: what is wrong`, secrets scrubbed; empty if it could be read.
-        api_version, kind: of a broken document, what a line of its text says of them; empty if none does.
+        api_version, kind: of a broken document, what a line of its text says of them: empty if none does, `*` if
+            several do and disagree.
     """
 
     line: int
@@ -42,6 +43,10 @@ class Document:
 # At the start of a line these end a document whatever they stand in, block scalars included (YAML 1.1, section 9.1.2).
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _CONTENT = re.compile(r"^[ \t]*[^\s#%]", re.MULTILINE)  # a line that is neither a comment nor a directive
+# What `kubectl cluster-info dump` writes between the lists when it prints them all to one stream.
+_POD_LOGS = re.compile(
+    r"^==== START logs for container [^\n]*\n(?s:.*?)(?:^==== END logs for container [^\n]*\n|\Z)", re.M
+)
 _SPACE = re.compile(r"\s*")
 # Of a broken document: fields that begin a line are its own, those of JSON may be of any object in it.
 _YAML_FIELD = r"""^["']?{}["']?[ \t]*:[ \t]+["']?([A-Za-z0-9./-]{{1,253}})"""
@@ -67,7 +72,12 @@ def read_documents(data: bytes, where: str) -> Iterator[Document]:
     if len(data) > MAX_BYTES:
         yield _broken(f"larger than {MAX_BYTES // 1024 // 1024} MiB: split it, or narrow the query", where, 1, "")
         return
-    text = _decode(data)
+    if data[:1024].lstrip()[:1] in {b"{", b"["}:
+        whole = _json_or_none(data)
+        if whole is not None:  # the usual case, without a copy as text
+            yield Document(1 + data.count(b"\n", 0, len(data) - len(data.lstrip())), whole)
+            return
+    text = _POD_LOGS.sub(lambda match: "\n" * match[0].count("\n"), _decode(data))
     if text.lstrip()[:1] in {"{", "["}:
         yield from _read_json_stream(text, where)
     else:
@@ -108,7 +118,7 @@ def _read_chunk(chunk: str, where: str, line: int) -> Iterator[Document]:
             yield Document(begins, value)
 
 
-def _json_or_none(text: str) -> Any:
+def _json_or_none(text: str | bytes) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
@@ -117,10 +127,6 @@ def _json_or_none(text: str) -> Any:
 
 def _read_json_stream(text: str, where: str) -> Iterator[Document]:
     """JSON documents one after another; separators make it YAML, and so does a first document that is YAML alone."""
-    whole = _json_or_none(text)
-    if whole is not None:
-        yield Document(1 + text.count("\n", 0, len(text) - len(text.lstrip())), whole)
-        return
     start, line, broken = 0, 1, 0
     while True:
         begin = _SPACE.match(text, start).end()  # type: ignore[union-attr]  # matches everywhere
@@ -185,7 +191,7 @@ def _broken(what: str, where: str, line: int, text: str) -> Document:
 
 
 def _field(name: str, text: str) -> str:
-    """What a broken document says of a field of its own; empty if it says nothing, or several things."""
+    """What a broken document says of a field of its own; empty if it says nothing, `*` if several things."""
     pattern = _JSON_FIELD if text.lstrip("- \t\r\n").startswith("{") else _YAML_FIELD
     found = {match[1] for match in re.finditer(pattern.format(name), text, re.MULTILINE)}
-    return found.pop() if len(found) == 1 else ""
+    return "*" if len(found) > 1 else "".join(found)

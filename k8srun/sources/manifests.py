@@ -1,0 +1,165 @@
+"""From the documents of a manifest to the objects of a snapshot: what is an API object, what a list, what neither.
+
+What looks like an API object and cannot be read is a gap of its kind. What is plainly something else (Helm values, a
+patch, a kubeconfig) is left out and counted, for the snapshot's origin to mention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from k8srun.kinds import RESOURCES, Kind, kind_of
+from k8srun.snapshot import Area, Gap, GapReason, JsonObject, object_key
+from k8srun.sources.reduce import reduce_object
+from k8srun.sources.yamlreader import MAX_BYTES, Document, read_documents
+from k8srun.text import plural
+
+_BY_NAME = {kind.kind: kind for kind in RESOURCES}
+_ABSENT = object()
+
+
+@dataclass
+class Manifests:
+    """The objects and gaps of everything read so far.
+
+    Attributes:
+        objects: by kind, reduced; an empty typed list leaves an empty entry.
+        left_out: how many documents are not in the snapshot, by the reason.
+    """
+
+    objects: dict[Kind, list[JsonObject]] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    total: int = 0
+    _seen: set[tuple[Kind, str, str]] = field(default_factory=set)
+
+    def read(self, data: bytes, where: str) -> None:
+        """Take the content of one file. Never raises on bad input."""
+        if len(data) > MAX_BYTES:
+            detail = f"larger than {MAX_BYTES // 1024 // 1024} MiB: split it, or dump fewer kinds"
+            self.gaps.append(Gap(Area.OBJECTS, "*", GapReason.TOO_LARGE, detail, where))
+            return
+        broken: dict[tuple[str, GapReason], list[Gap]] = {}
+        for document in read_documents(data, where):
+            for gap in self._document(document, where):
+                broken.setdefault((gap.what, gap.reason), []).append(gap)
+        self.gaps.extend(_summary(gaps) for gaps in broken.values())
+
+    def _document(self, document: Document, where: str) -> Iterator[Gap]:
+        place = f"{where}:{document.line}"
+        if not document.error:
+            # A bare array is what `jq .items` leaves of a list.
+            values = document.value if isinstance(document.value, list) else [document.value]
+            for value in values:
+                yield from self._value(value, place)
+        elif document.kind:
+            detail = document.error.removeprefix(f"{place}: ")
+            yield _malformed(_gap_kind(document.api_version, document.kind), detail, place)
+        else:
+            self._leave_out("unreadable, and nothing in it looks like a Kubernetes object")
+
+    def _value(self, value: Any, place: str, *, in_list: bool = False) -> Iterator[Gap]:
+        if not isinstance(value, dict) or not ({"kind", "apiVersion"} & value.keys()):
+            self._leave_out("no Kubernetes object")
+            return
+        api_version, kind = value.get("apiVersion"), value.get("kind")
+        if not isinstance(kind, str) or not kind:
+            if "metadata" in value or "spec" in value:
+                yield _malformed("*", "has no kind", place)
+            else:
+                self._leave_out("no Kubernetes object")
+        elif not isinstance(api_version, str) or not api_version:
+            yield _malformed(_gap_kind("", kind), "has no apiVersion", place)
+        elif kind.endswith("List") and isinstance(value.get("items", _ABSENT), list | None):
+            if in_list:
+                yield _malformed("*", "a list within a list", place)
+            else:
+                yield from self._list(value, api_version, kind, place)
+        elif kind == "Config" and "clusters" in value:
+            self._leave_out("a kubeconfig: give it with --kubeconfig")
+        else:
+            yield from self._object(value, kind_of(api_version, kind), place)
+
+    def _list(self, value: dict[str, Any], api_version: str, kind: str, place: str) -> Iterator[Gap]:
+        element = kind.removesuffix("List")
+        metadata = value.get("metadata")
+        if isinstance(metadata, dict) and metadata.get("continue"):
+            detail = "one page of a longer list (metadata.continue is set): read the pages that follow too"
+            yield Gap(Area.OBJECTS, _gap_kind(api_version, kind), GapReason.INTERRUPTED, detail, place)
+        if element:
+            self.objects.setdefault(kind_of(api_version, element), [])
+        for index, item in enumerate(value.get("items") or ()):
+            if element and isinstance(item, dict):
+                # In a typed list, as the server sends it, the items do not repeat what they are.
+                item.setdefault("apiVersion", api_version)
+                item.setdefault("kind", element)
+            yield from self._value(item, f"{place} items[{index}]", in_list=True)
+
+    def _object(self, value: dict[str, Any], kind: Kind, place: str) -> Iterator[Gap]:
+        wrong = next(_wrong_shapes(value, kind), "")
+        if wrong:
+            yield _malformed(str(kind), wrong, place)
+            return
+        resource = RESOURCES.get(kind)
+        if resource and resource.namespaced:
+            value["metadata"]["namespace"] = value["metadata"].get("namespace") or "default"
+        elif resource:
+            value["metadata"].pop("namespace", None)  # the server ignores it
+        reduced = reduce_object(value)
+        key = (kind, *object_key(reduced))
+        if key in self._seen and key[-1]:
+            self._leave_out("a second object of the same name")
+            return
+        self._seen.add(key)
+        self.objects.setdefault(kind, []).append(reduced)
+        self.total += 1
+
+    def _leave_out(self, why: str) -> None:
+        self.left_out[why] = self.left_out.get(why, 0) + 1
+
+
+def _malformed(what: str, detail: str, where: str) -> Gap:
+    return Gap(Area.OBJECTS, what, GapReason.MALFORMED, detail, where)
+
+
+def _wrong_shapes(value: dict[str, Any], kind: Kind) -> Iterator[str]:
+    """What keeps the server from accepting an object, as far as every analyzer relies on it."""
+    metadata = value.get("metadata")
+    known = kind in RESOURCES
+    if metadata is None and not known:
+        return  # a configuration document, such as a KubeletConfiguration
+    if not isinstance(metadata, dict):
+        yield "metadata is missing or not a mapping"
+        return
+    if known and not metadata.get("name"):
+        yield "metadata.name is missing"
+    for name in ("name", "namespace"):
+        if not isinstance(metadata.get(name), str | None):
+            yield f"metadata.{name} is not a string"
+    for name in ("labels", "annotations"):
+        mapping = metadata.get(name) or {}
+        if not isinstance(mapping, dict) or not all(isinstance(item, str) for item in mapping.values()):
+            yield f"metadata.{name} is not a mapping of strings (put numbers and booleans in quotes)"
+    for name in ("spec", "status"):
+        if known and not isinstance(value.get(name), dict | None):
+            yield f"{name} is not a mapping"
+
+
+def _gap_kind(api_version: str, kind: str) -> str:
+    """Which kind a gap is of: `*` for a list of anything, or when the text names several kinds."""
+    element = kind.removesuffix("List")
+    if "*" in (kind, api_version) or not element:
+        return "*"
+    known = _BY_NAME.get(element) if not api_version else None
+    return str(known or kind_of(api_version, element))
+
+
+def _summary(gaps: list[Gap]) -> Gap:
+    """One gap for all of one file, kind and reason: a folder of templates must not fill the screen."""
+    first = gaps[0]
+    if len(gaps) == 1:
+        return first
+    more = plural(len(gaps) - 1, "more document")
+    return Gap(first.area, first.what, first.reason, f"{first.detail}; and {more} of this file", first.where)
