@@ -257,13 +257,13 @@ def _make_folder(out: Path) -> None:
 
 def _report(ended: Run) -> tuple[Path | None, ExitCode]:
     """Write the report of a run; the exit code is that of the run, or INCOMPLETE where the report is missing."""
-    skip_iri_grammar()
-    from k8srun.report.html import write_report  # noqa: PLC0415 - slow to load, and the run is to begin at once
-
     code = ExitCode(ended.record.exit_code or 0)
     if not (ended.folder / RECORD).exists():
         return None, code  # It could not be recorded, which its error says.
+    skip_iri_grammar()
     try:
+        from k8srun.report.html import write_report  # noqa: PLC0415 - slow to load, and the run is to begin at once
+
         return write_report(ended.folder), code
     except Exception as error:  # noqa: BLE001 - the record stands, whatever the page met with
         click.echo(f"k8srun: {ended.folder}: the report could not be written: {error}", err=True)

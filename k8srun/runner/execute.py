@@ -101,14 +101,14 @@ def _run(request: Request, folder: Path, limits: Limits, stop: Event) -> tuple[O
         with private_folder() as work:
             source = Path(request.runbook.path).read_bytes()
             ended = run_worker(work, source, job, timeout=limits.timeout, stop=stop)
-            result = _read(work / RESULT, RunResult)
+            result, complaint = _result(work)
             report = _read(work / REPORT, WorkerReport)
             outcome = judge(Traces(ended, report, _cell(work), result, _log_tail(work)), limits.timeout)
+            if complaint and outcome.status is RunStatus.UNFINISHED:
+                outcome = replace(outcome, error=complaint)
             return _keep_notebook(work / OUTPUT, folder, outcome), result
     except OSError as error:
         return Outcome(RunStatus.FAILED, _why(error)), result
-    except InputError as error:
-        return Outcome(RunStatus.FAILED, str(error)), result
 
 
 def _keep_notebook(executed: Path, folder: Path, outcome: Outcome) -> Outcome:
@@ -131,6 +131,14 @@ def _scrubbed(value: Any) -> Any:
 
 def _why(error: OSError) -> str:
     return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+
+
+def _result(work: Path) -> tuple[RunResult | None, str]:
+    """What the notebook left as its result, or why that cannot be read."""
+    try:
+        return _read(work / RESULT, RunResult), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def _read(path: Path, kind: type[Any]) -> Any:

@@ -76,7 +76,8 @@ def requests_from_lines(text: str, sources: SourceOptions, *, now: str, where: s
             runbook = find_runbook(entry["runbook"])
             yield prepare(runbook, values=entry.get("parameters"), sources=sources, now=now)
         except InputError as error:
-            raise InputError(error.what, where=place, do=error.do) from None
+            where_in = f"{place}: {error.where}" if error.where else place
+            raise InputError(error.what, where=where_in, do=error.do) from None
 
 
 def admit(requests: list[Request]) -> None:
