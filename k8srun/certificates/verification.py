@@ -12,12 +12,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from k8srun.certificates.verifier.acceptance import parse_error
 from k8srun.certificates.verifier.chains import Chain, ChainBuilder, Pool
 from k8srun.certificates.verifier.constraints import name_constraint_violation
 from k8srun.certificates.verifier.hostnames import hostname_error
 from k8srun.certificates.verifier.policies import policies_valid
-from k8srun.certificates.verifier.problems import ErrorKind, Problem, Rejected, Waivers
+from k8srun.certificates.verifier.problems import ErrorKind, Problem, Rejected, Waivers, parse_error
 from k8srun.certificates.verifier.signatures import signature_error
 from k8srun.certificates.verifier.usages import usage_violator
 from k8srun.checks import Undecided
@@ -58,7 +57,7 @@ class Verification:
     Attributes:
         verdict: ok, invalid, or unknown.
         message: Go's error, word for word; empty when ok; the reason when unknown.
-        chains: every chain that verifies, leaf first, trusted root last.
+        chains: every chain that verifies, leaf first, trusted root last (those alone whose certificates can be read).
         problems: everything that is wrong, in the order in which Go would report it as one after the other is mended.
             The first is `message`; the rest is what that one hides.
     """
@@ -102,7 +101,7 @@ def verify(
         name: the host name or IP address that was dialled; empty = not checked (client certificates).
         now: the clock, with time zone; the zone shows in messages as it does in Go's.
     """
-    trusted = Pool(root for root in roots if not _refused(root))
+    trusted = Pool(root for root in roots if not root.refused)
     question = _Question(leaf, trusted, Pool(intermediates), name, usage, now)
     waivers = Waivers()
     problems: list[Problem] = []
@@ -142,13 +141,6 @@ def find_issuers(certificate: Certificate, candidates: Iterable[Certificate]) ->
     return tuple(candidate for candidate in named if signed_by(certificate, candidate))
 
 
-def _refused(certificate: Certificate) -> bool:
-    try:
-        return bool(parse_error(certificate))
-    except Undecided:
-        return False
-
-
 def _chains(question: _Question, waivers: Waivers) -> list[Chain]:
     """The chains that verify, in Go's order of checks; what is waived is passed over."""
     leaf = question.leaf
@@ -160,7 +152,12 @@ def _chains(question: _Question, waivers: Waivers) -> list[Chain]:
         raise Rejected(problem)
     if question.name and not waivers.covers(ErrorKind.HOSTNAME, leaf):
         _check_hostname(leaf, question.name)
-    return _acceptable(question, builder.build(leaf), waivers)
+    try:
+        return _acceptable(question, builder.build(leaf), waivers)
+    except Rejected:
+        if builder.undecided:
+            raise Undecided(builder.undecided) from None
+        raise
 
 
 def _check_hostname(leaf: Certificate, name: str) -> None:

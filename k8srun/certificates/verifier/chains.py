@@ -8,16 +8,17 @@ from functools import lru_cache
 
 from cryptography import x509
 
-from k8srun.certificates.verifier.acceptance import parse_error
-from k8srun.certificates.verifier.problems import ErrorKind, Problem, Rejected, Waivers
+from k8srun.certificates.verifier.problems import ErrorKind, Problem, Rejected, Waivers, parse_error
 from k8srun.certificates.verifier.signatures import INSECURE, signature_error
-from k8srun.certificates.verifier.text import quote, rfc3339
+from k8srun.checks import Undecided
 from k8srun.findings import Evidence
 from k8srun.x509 import Certificate
+from k8srun.x509.gotext import quote, rfc3339
 
 Chain = tuple[Certificate, ...]
 
 _MOST_SIGNATURE_CHECKS = 100
+_UNREADABLE_NAME = b""
 
 
 class Pool:
@@ -33,14 +34,17 @@ class Pool:
         return certificate in self._by_subject.get(certificate.subject_der, ())
 
     def issuers_of(self, child: Certificate) -> list[Certificate]:
-        """Those whose subject is the child's issuer by bytes: matching key identifier first, contradicting one last."""
+        """Those whose subject is the child's issuer by bytes: matching key identifier first, contradicting one last.
+
+        Behind them those whose subject cannot be read: they might be it.
+        """
 
         def rank(candidate: Certificate) -> int:
             if candidate.ski == child.aki:
                 return 0
             return 1 if not candidate.ski or not child.aki else 2
 
-        return sorted(self._by_subject.get(child.issuer_der, ()), key=rank)
+        return sorted(self._by_subject.get(child.issuer_der, ()), key=rank) + self._by_subject.get(_UNREADABLE_NAME, [])
 
 
 class ChainBuilder:
@@ -52,13 +56,14 @@ class ChainBuilder:
         self._now = now
         self._waivers = waivers
         self._checks = 0
+        self.undecided = ""
+        """Why a certificate was passed over that might have led to another chain; empty if none was."""
 
     def build(self, leaf: Certificate) -> list[Chain]:
         """Every chain from `leaf` to a root.
 
         Raises:
             Rejected: there is none.
-            Undecided: a certificate that matters cannot be read here.
         """
         if leaf in self._roots:
             return [(leaf,)]
@@ -127,12 +132,11 @@ class ChainBuilder:
                 message = "x509: signature check attempts limit reached while verifying certificate chain"
                 problem = _problem(ErrorKind.SIGNATURE_LIMIT, message, child, "too many candidates of the same name")
                 break
-            parse_error(candidate)  # for its Undecided: those that Go refuses are not in the pools
-            if not candidate.key_algorithm or _already_in(chain, candidate):
+            unfit = self._unfit(chain, candidate)
+            if unfit is None:
                 continue
-            failure = self._signature_failure(child, candidate)
-            if failure:
-                hint = hint or (failure, candidate)
+            if unfit:
+                hint = hint or (unfit, candidate)
                 continue
             problem = self.problem_of(candidate, len(chain), is_root=is_root)
             if problem:
@@ -148,8 +152,17 @@ class ChainBuilder:
             return found, None
         return [], problem or self._unknown_authority(child, hint)
 
-    def _signature_failure(self, child: Certificate, candidate: Certificate) -> str:
-        failure = signature_error(child, candidate)
+    def _unfit(self, chain: Chain, candidate: Certificate) -> str | None:
+        """Why `candidate` did not sign the end of the chain, empty if it did; None if it is passed over in silence."""
+        child = chain[-1]
+        try:
+            parse_error(candidate)  # those that Go refuses are not in the pools; what matters is what it raises
+            if not candidate.key_algorithm or _already_in(chain, candidate):
+                return None
+            failure = signature_error(child, candidate)
+        except Undecided as reason:
+            self.undecided = self.undecided or str(reason)
+            return None
         # To see what a weak signature hides, it is passed over: re-issued, it would have the same issuer.
         waived = failure.startswith(INSECURE) and self._waivers.covers(ErrorKind.INSECURE_SIGNATURE, child)
         return "" if waived else failure
@@ -195,15 +208,12 @@ def _already_in(chain: Chain, candidate: Certificate) -> bool:
             continue
         if certificate.has_san != candidate.has_san:
             return False
-        if _san_of(certificate.der) == _san_of(candidate.der):
+        if not candidate.has_san or _san_of(certificate.der) == _san_of(candidate.der):
             return True
     return False
 
 
 @lru_cache(maxsize=4096)
 def _san_of(der: bytes) -> bytes:
-    try:
-        extensions = x509.load_der_x509_certificate(der).extensions
-        return extensions.get_extension_for_class(x509.SubjectAlternativeName).value.public_bytes()
-    except x509.ExtensionNotFound:
-        return b""
+    extensions = x509.load_der_x509_certificate(der).extensions
+    return extensions.get_extension_for_class(x509.SubjectAlternativeName).value.public_bytes()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from k8srun.certificates.verifier.names import Mailbox, is_domain, parse_mailbox, uri_host
 from k8srun.certificates.verifier.subtrees import AddressSubtrees, DnsSubtrees, MailboxSubtrees, Subtrees
-from k8srun.certificates.verifier.text import ip_string, parse_ip, quote
 from k8srun.x509 import Certificate, NameConstraints
+from k8srun.x509.gonames import Mailbox, is_domain, parse_mailbox, uri_host
+from k8srun.x509.gotext import ip_string, parse_ip, quote
 
 N = TypeVar("N")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from k8srun.certificates.verifier.text import ip_string, lower_ascii, parse_ip, shortest
 from k8srun.x509 import Certificate
+from k8srun.x509.gotext import ip_string, lower_ascii, parse_ip, shortest
 
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _MOST_NAMES_SHOWN = 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from k8srun.checks import Undecided
 from k8srun.findings import Evidence
 from k8srun.x509 import Certificate
 
@@ -48,6 +49,17 @@ class Problem:
     certificate: Certificate
     candidate: Certificate | None = None
     evidence: tuple[Evidence, ...] = ()
+
+
+def parse_error(certificate: Certificate) -> str:
+    """Go's message when `x509.ParseCertificate` refuses `certificate`; empty when it reads it.
+
+    Raises:
+        Undecided: something in it cannot be read here, and Go may read it.
+    """
+    if certificate.unreadable and not certificate.refused:
+        raise Undecided(f"{certificate.subject or 'a certificate'} cannot be read in full: {certificate.unreadable[0]}")
+    return certificate.refused
 
 
 class Rejected(Exception):  # noqa: N818 - an answer, not a failure

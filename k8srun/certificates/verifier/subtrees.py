@@ -11,8 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
-from k8srun.certificates.verifier.names import Mailbox, parse_mailbox
-from k8srun.certificates.verifier.text import ip_string, lower_ascii, shortest
+from k8srun.x509.gonames import Mailbox, parse_mailbox
+from k8srun.x509.gotext import ip_string, lower_ascii, shortest
 
 T = TypeVar("T")
 Name_contra = TypeVar("Name_contra", contravariant=True)

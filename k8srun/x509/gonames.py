@@ -6,16 +6,16 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from k8srun.certificates.verifier.text import quote
+from k8srun.x509.gotext import quote
 
-_DOMAIN = re.compile(r"[!--/-~]+(?:\.[!--/-~]+)*")  # labels of visible ASCII, none empty
+_DOMAIN = re.compile(r"[!-\-/-~]+(?:\.[!-\-/-~]+)*")  # labels of visible ASCII, none empty
 _ATOM = re.compile(r"(?:\\.|[0-9A-Za-z!#$%&'*+\-/=?^_`{|}~.])+", re.DOTALL)
 _QUOTED = re.compile(r'"((?:\\[\x01-\x09\x0b\x0c\x0e-\x7f]|[\x01-\x08\x0b\x0c\x0e-!#-\[\]-~\x7f])*)"')
 
 # The URIs about which Go's net/url leaves no doubt: it neither refuses nor rewrites them.
 _CHARACTER = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})"
 _AUTHORITY = r"(?P<host>[A-Za-z0-9\-._~!$&'()*+,;=]*|\[(?P<address>[0-9A-Fa-f:.]+)\])(?P<port>:[0-9]*)?"
-_HIERARCHY = rf"//{_AUTHORITY}(?:/(?:{_CHARACTER}|/)*)?"
+_HIERARCHY = rf"//(?![?#]|\Z){_AUTHORITY}(?:/(?:{_CHARACTER}|/)*)?"
 _OPAQUE = rf"{_CHARACTER}(?:{_CHARACTER}|/)*"
 _URI = re.compile(
     rf"[a-z][a-z0-9+.-]*:(?:{_HIERARCHY}|{_OPAQUE})(?:\?(?:{_CHARACTER}|[/?])*)?(?:\#(?:{_CHARACTER}|[/?])+)?"

@@ -1,4 +1,4 @@
-"""The parts of a certificate as plain data: names, extensions, addresses. `k8srun.x509` puts them together.
+"""The parts of a certificate as plain data: names, extensions, addresses. `Certificate` puts them together.
 
 What Go's parser refuses although `cryptography` reads it raises `Refused` with Go's words, so that whoever judges
 a certificate as Kubernetes does gives the same answer. Source: RFC 5280 and `crypto/x509/parser.go` of Go 1.26.
@@ -15,9 +15,11 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-_PRINTABLE = re.compile(r"[A-Za-z0-9'()+,\-./ :=?*&]*")
+from k8srun.x509.gonames import Doubtful, is_domain, parse_mailbox, uri_host
+from k8srun.x509.gotext import parse_ip, quote
+
 _PLAIN = re.compile(r"[\w:.@*-]*")
-_PRINTABLE_STRING_TAG = 0x13
+_IA5_STRING_TAG = 0x16
 
 # The attributes that Go's pkix.Name prints, in the order in which it prints them.
 _NAME_ORDER = {
@@ -102,8 +104,8 @@ def read_name(name: x509.Name) -> DistinguishedName:
             other.append(f"{attribute.rfc4514_attribute_name}={_escape(value)}")
         else:
             known.setdefault(label, []).append(value)
-        if not _PRINTABLE.fullmatch(value) and _is_printable_string(attribute, value):
-            refused = "x509: invalid RDNSequence: invalid attribute value: invalid PrintableString"
+        if not value.isascii() and _is_ia5_string(attribute, value):
+            refused = "x509: invalid RDNSequence: invalid attribute value: invalid IA5String"
     parts = [
         "+".join(f"{label}={_escape(value)}" for value in known[label])
         for label in _NAME_ORDER.values()
@@ -118,12 +120,11 @@ def read_name(name: x509.Name) -> DistinguishedName:
     )
 
 
-def _is_printable_string(attribute: x509.NameAttribute[Any], value: str) -> bool:
+def _is_ia5_string(attribute: x509.NameAttribute[Any], value: str) -> bool:
     # The library keeps the string type and shows it only in the encoding: tag and length stand before the value.
     content = value.encode()
-    header = x509.Name([attribute]).public_bytes()[: -len(content)]
-    long_form = {0: 0, 1: 1}.get(len(content) >> 7, 2)
-    return header[-2 - long_form] == _PRINTABLE_STRING_TAG
+    size = bytes((len(content),)) if len(content) < 0x80 else bytes((0x81, len(content) & 0xFF))
+    return x509.Name([attribute]).public_bytes().endswith(bytes((_IA5_STRING_TAG,)) + size + content)
 
 
 def _escape(value: str) -> str:
@@ -144,7 +145,7 @@ def _read_san(extension: x509.Extension[x509.SubjectAlternativeName]) -> dict[st
             case x509.IPAddress():
                 names["ip_addresses"].append(_address(name.value))
             case x509.UniformResourceIdentifier():
-                names["uris"].append(_ia5(name.value, "uniformResourceIdentifier"))
+                names["uris"].append(_uri(_ia5(name.value, "uniformResourceIdentifier")))
             case x509.RFC822Name():
                 names["emails"].append(_ia5(name.value, "rfc822Name"))
             case _:
@@ -158,6 +159,12 @@ def _read_san(extension: x509.Extension[x509.SubjectAlternativeName]) -> dict[st
 def _ia5(value: str, kind: str) -> str:
     if not value.isascii():
         raise Refused(f"x509: SAN {kind} is malformed")
+    return value
+
+
+def _uri(value: str) -> str:
+    if not is_domain(uri_host(value)):
+        raise Refused(f"x509: cannot parse URI {quote(value)}: invalid domain")
     return value
 
 
@@ -242,19 +249,24 @@ def _read_name_constraints(extension: x509.Extension[x509.NameConstraints]) -> d
 def _constraint(name: x509.GeneralName) -> tuple[str, str]:
     match name:
         case x509.DNSName():
-            return "dns", _constraint_text(name.value)
+            return "dns", _constraint_text(name.value, "dnsName")
         case x509.RFC822Name():
-            return "emails", _constraint_text(name.value)
+            return "emails", _constraint_text(name.value, "rfc822Name")
         case x509.UniformResourceIdentifier():
-            return "uris", _constraint_text(name.value)
+            return "uris", _constraint_text(name.value, "URI")
         case x509.IPAddress():
             return "ips", f"{ip_text(name.value.network_address)}/{name.value.prefixlen}"  # type: ignore[union-attr]
     return "unsupported", type(name).__name__
 
 
-def _constraint_text(value: str) -> str:
+def _constraint_text(value: str, kind: str) -> str:
     if not value.isascii():
-        raise Refused(f'x509: invalid constraint value: x509: "{value}" cannot be encoded as an IA5String')
+        raise Refused(f"x509: invalid constraint value: x509: {quote(value)} cannot be encoded as an IA5String")
+    if kind == "URI" and parse_ip(value) is not None:
+        raise Refused(f"x509: failed to parse URI constraint {quote(value)}: cannot be IP address")
+    is_mailbox = kind == "rfc822Name" and "@" in value
+    if not (parse_mailbox(value) if is_mailbox else is_domain(value, constraint=True)):
+        raise Refused(f"x509: failed to parse {kind} constraint {quote(value)}")
     return value
 
 
@@ -275,22 +287,23 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-def read_extensions(extensions: x509.Extensions) -> tuple[dict[str, Any], str]:
-    """The extensions as fields of a `Certificate`, and the first reason for which Go refuses them, or empty."""
+def read_extensions(extensions: x509.Extensions) -> tuple[dict[str, Any], str, str]:
+    """The extensions as fields of a `Certificate`; why Go refuses them; why it cannot be told what Go reads in them."""
     fields: dict[str, Any] = {}
     unhandled: list[str] = []
-    seen: list[tuple[str, bool]] = []
-    refused = ""
-    for extension in extensions:
-        number, critical = extension.oid.dotted_string, extension.critical
-        seen.append((number, critical))
+    seen = tuple((extension.oid.dotted_string, extension.critical) for extension in extensions)
+    refused = doubtful = ""
+    for extension, (number, critical) in zip(extensions, seen, strict=True):
         reader = _READERS.get(number)
         try:
             read = reader(extension) if reader else {"unhandled": True}
         except Refused as reason:
-            refused = refused or str(reason)
-            continue
+            refused = str(reason)
+            break
+        except Doubtful as reason:
+            doubtful = str(reason)
+            break
         if read.pop("unhandled", False) and critical:
             unhandled.append(number)
         fields.update(read)
-    return {**fields, "unhandled_critical": tuple(unhandled), "extensions": tuple(seen)}, refused
+    return {**fields, "unhandled_critical": tuple(unhandled), "extensions": seen}, refused, doubtful

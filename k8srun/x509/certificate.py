@@ -7,11 +7,12 @@ reason is in `Certificate.unreadable`.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -21,9 +22,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from k8srun.errors import InputError
 from k8srun.pem import PemBlock, key_type, public_key_sha256
-from k8srun.x509_fields import NameConstraints, read_extensions, read_name
+from k8srun.x509.fields import DistinguishedName, NameConstraints, read_extensions, read_name
 
-__all__ = ["Certificate", "MalformedCertificate", "NameConstraints", "certificates_of"]
+# The library warns of what is odd (a serial number of 0, a long name) where it reads it all the same; here it is data.
+warnings.filterwarnings("ignore", module=r"k8srun\.x509\.certificate$")
 
 # Go's names of the signature algorithms that it knows; RSA-PSS is told by its parameters.
 _SIGNATURES = {
@@ -65,8 +67,8 @@ class Certificate:
         serial: as a number; kube-apiserver logs it in decimal (`SN=`).
         signature_algorithm: Go's name (`SHA256-RSA`, `ECDSA-SHA256`, `Ed25519`), else the number of the algorithm.
         subject, issuer: as Go prints names (`CN=kubernetes-admin,O=kubeadm:cluster-admins`).
-        subject_der, issuer_der: the names as they stand in the certificate. Verification compares these: the same text
-            in another string type is another name.
+        subject_der, issuer_der: the names as they stand in the certificate, empty when unreadable. Verification
+            compares these: the same text in another string type is another name.
         common_name, organizations: of the subject; the user and the groups of a Kubernetes client certificate.
         not_before, not_after: the validity, both ends included, UTC.
         key_type: `RSA 2048`, `EC secp256r1`, `Ed25519`.
@@ -137,7 +139,7 @@ class Certificate:
         """The certificate of these bytes; the same object for the same bytes while it is remembered.
 
         Raises:
-            MalformedCertificate: they are no certificate, or its frame (names, dates, version) cannot be read.
+            MalformedCertificate: they are no certificate, or its frame (dates, version) cannot be read.
         """
         return _from_der(der)
 
@@ -175,13 +177,13 @@ def certificates_of(blocks: Iterable[PemBlock]) -> tuple[Certificate, ...]:
 def _from_der(der: bytes) -> Certificate:
     try:
         parsed = x509.load_der_x509_certificate(der)
-        subject, issuer = read_name(parsed.subject), read_name(parsed.issuer)
         not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
     except (ValueError, x509.InvalidVersion) as error:
         raise MalformedCertificate(
             f"malformed certificate: {error}", do="Look at it with: openssl x509 -noout -text -in FILE"
         ) from None
-    negative = "x509: negative serial number" if parsed.serial_number < 0 else ""
+    subject, subject_unreadable = _name(parsed, "subject")
+    issuer, issuer_unreadable = _name(parsed, "issuer")
     key, key_refused, key_unreadable = _key_fields(parsed)
     extensions, extensions_refused, extensions_unreadable = _extension_fields(parsed)
     return Certificate(
@@ -199,23 +201,48 @@ def _from_der(der: bytes) -> Certificate:
         not_after=not_after,
         sha256=hashlib.sha256(der).hexdigest(),
         # In the order in which Go reads a certificate.
-        refused=negative or issuer.refused or subject.refused or key_refused or extensions_refused,
-        unreadable=tuple(reason for reason in (key_unreadable, extensions_unreadable) if reason),
+        refused=_frame_refused(parsed, issuer)
+        or issuer.refused
+        or subject.refused
+        or key_refused
+        or extensions_refused,
+        unreadable=tuple(filter(None, (subject_unreadable, issuer_unreadable, key_unreadable, extensions_unreadable))),
         **key,
         **extensions,
     )
 
 
+def _name(parsed: x509.Certificate, which: Literal["subject", "issuer"]) -> tuple[DistinguishedName, str]:
+    """A name, and why it cannot be read."""
+    try:
+        return read_name(parsed.subject if which == "subject" else parsed.issuer), ""
+    except ValueError as error:
+        return DistinguishedName("", b"", "", ()), f"{which}: {error}"
+
+
+def _frame_refused(parsed: x509.Certificate, issuer: DistinguishedName) -> str:
+    """Why Go refuses a certificate before it looks at the names."""
+    if parsed.serial_number < 0:
+        return "x509: negative serial number"
+    # The algorithm stands twice: before the issuer in what is signed, and after what is signed.
+    whole, signed = parsed.public_bytes(Encoding.DER), parsed.tbs_certificate_bytes
+    after = whole[whole.index(signed) + len(signed) :]
+    if issuer.der and after[: 2 + after[1]] + issuer.der not in signed:
+        return "x509: inner and outer signature algorithm identifiers don't match"
+    return ""
+
+
 def _extension_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
-    """Fields, why Go refuses them, why they cannot be read."""
+    """Fields, why Go refuses them, why they cannot be read. Version 1 has none: Go does not look at them."""
+    if parsed.version is x509.Version.v1:
+        return {}, "", ""
     try:
         extensions = parsed.extensions
     except x509.DuplicateExtension as error:
         return {}, f'x509: certificate contains duplicate extension with OID "{error.oid.dotted_string}"', ""
     except (ValueError, x509.UnsupportedGeneralNameType) as error:
         return {}, "", f"extensions: {error}"
-    fields, refused = read_extensions(extensions)
-    return fields, refused, ""
+    return read_extensions(extensions)
 
 
 def _key_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:

@@ -1,0 +1,6 @@
+"""X.509 certificates as plain data."""
+
+from k8srun.x509.certificate import Certificate, MalformedCertificate, certificates_of
+from k8srun.x509.fields import NameConstraints
+
+__all__ = ["Certificate", "MalformedCertificate", "NameConstraints", "certificates_of"]

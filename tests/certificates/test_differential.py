@@ -1,0 +1,206 @@
+"""What Go says of thousands of chains is what the verification says: verdict, kind, message and chains."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from k8srun.certificates.verification import ErrorKind, Verification, VerificationVerdict, verify
+from k8srun.x509 import Certificate, MalformedCertificate
+from tests.certificates import der
+from tests.certificates.goverify import GoVerify
+from tests.certificates.model import NAME_CONSTRAINTS, NOW, SAN, Entry, authority, key, leaf
+from tests.certificates.scenarios import BEYOND, HOSTS, MUTATIONS, scenario
+
+CHAINS = 2400
+
+GO_ERRORS = {
+    ErrorKind.MALFORMED: "Malformed",
+    ErrorKind.UNHANDLED_CRITICAL: "UnhandledCriticalExtension",
+    ErrorKind.EXPIRED: "Expired",
+    ErrorKind.NOT_YET_VALID: "Expired",
+    ErrorKind.HOSTNAME: "Hostname",
+    ErrorKind.UNKNOWN_AUTHORITY: "UnknownAuthority",
+    ErrorKind.INSECURE_SIGNATURE: "UnknownAuthority",
+    ErrorKind.CA_NOT_AUTHORIZED_TO_SIGN: "NotAuthorizedToSign",
+    ErrorKind.PATH_LENGTH: "TooManyIntermediates",
+    ErrorKind.SIGNATURE_LIMIT: "Other",
+    ErrorKind.INVALID_POLICIES: "NoValidChains",
+    ErrorKind.INCOMPATIBLE_USAGE: "IncompatibleUsage",
+    ErrorKind.NAME_CONSTRAINTS: "CANotAuthorizedForThisName",
+}
+
+
+class Both:
+    """One question put to Go and to us."""
+
+    def __init__(
+        self,
+        go: GoVerify,
+        end: Entry,
+        roots: Sequence[Entry],
+        *,
+        intermediates: Sequence[Entry] = (),
+        name: str = "",
+        usage: str = "server",
+        now: datetime = NOW,
+    ) -> None:
+        encoded = [[entry.der() for entry in entries] for entries in ((end,), roots, intermediates)]
+        self.go = go.ask(encoded[0][0], roots=encoded[1], intermediates=encoded[2], name=name, usage=usage, now=now)
+        with warnings.catch_warnings():
+            # The library warns of odd serial numbers and names, and reads them.
+            warnings.filterwarnings("ignore", message="Parsed a serial number|Attribute's length")
+            try:
+                read = [[Certificate.from_der(content) for content in contents] for contents in encoded]
+            except MalformedCertificate as error:
+                self.ours = Verification(VerificationVerdict.UNKNOWN, str(error))
+            else:
+                self.ours = verify(read[0][0], roots=read[1], intermediates=read[2], name=name, usage=usage, now=now)
+
+    @property
+    def unknown(self) -> bool:
+        return self.ours.verdict is VerificationVerdict.UNKNOWN
+
+    def disagreement(self, *, all_chains: bool = True) -> dict[str, Any]:
+        """Where the answers differ: ours and Go's. Without `all_chains` we may have found fewer chains."""
+        answer = self.ours
+        mine = {
+            "ok": answer.verdict is VerificationVerdict.OK,
+            "message": answer.message,
+            "error": GO_ERRORS[answer.kind] if answer.kind else "",
+            "chains": [[certificate.sha256 for certificate in chain] for chain in answer.chains] or None,
+        }
+        if not all_chains and mine["chains"]:
+            mine["chains"] = [chain for chain in self.go["chains"] or () if chain in mine["chains"]]
+            return {} if {**self.go, "chains": mine["chains"]} == mine else {"ours": mine, "go": self.go}
+        return {field: (mine[field], self.go[field]) for field in mine if mine[field] != self.go[field]}
+
+
+def test_verification_answers_as_go_does_whatever_is_wrong_with_a_chain(go: GoVerify) -> None:
+    disagreements, unknown, said, tried = [], [], Counter(), Counter()
+    for seed in range(CHAINS):
+        made = scenario(seed)
+        tried.update(made.mutations)
+        both = Both(
+            go,
+            made.leaf,
+            made.roots,
+            intermediates=made.intermediates,
+            name=made.name,
+            usage=made.usage,
+            now=made.now,
+        )
+        said[both.go["error"] or "ok"] += 1
+        beyond_the_library = bool(BEYOND & set(made.mutations))
+        if both.unknown:
+            # Unknown is no way out: only where the library cannot read what was made.
+            unknown += [] if beyond_the_library else [(seed, made.mutations, both.ours.message)]
+        elif differing := both.disagreement(all_chains=not beyond_the_library):
+            disagreements.append((seed, made.mutations, differing))
+    assert disagreements == []
+    assert unknown == []
+    # The generator must not lose its bite: every mutation was made, and Go gave every kind of answer.
+    assert set(tried) == set(MUTATIONS)
+    assert set(said) == {"ok", *GO_ERRORS.values()}
+
+
+generated = functools.partial(
+    settings, deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+LABELS = st.text(st.sampled_from("abAB01-_*"), max_size=3)
+DOMAINS = st.one_of(st.lists(LABELS, max_size=4).map(".".join), st.sampled_from(HOSTS), st.text(max_size=8))
+ASCII_DOMAINS = DOMAINS.filter(str.isascii)
+ADDRESSES = st.one_of(
+    st.tuples(*[st.sampled_from((0, 1, 10, 255))] * 4).map(bytes),
+    st.binary(min_size=16, max_size=16),
+    st.tuples(*[st.sampled_from((0, 1, 10))] * 4).map(lambda parts: bytes(10) + b"\xff\xff" + bytes(parts)),
+)
+LOCALS = st.text(st.sampled_from("ab.\\\"' @\x00+"), max_size=4)
+EMAILS = st.one_of(
+    st.tuples(LOCALS, ASCII_DOMAINS).map("@".join),
+    st.tuples(LOCALS, ASCII_DOMAINS).map(lambda parts: f'"{parts[0]}"@{parts[1]}'),
+    ASCII_DOMAINS,
+)
+URIS = st.tuples(
+    st.sampled_from(("https", "spiffe", "urn")),
+    st.sampled_from(("://", ":///", ":", "://[", "://user@")),
+    st.one_of(ASCII_DOMAINS, st.sampled_from(("10.0.0.1", "::1", "::1]"))),
+    st.sampled_from(("", ":443", ":", "/", "/a/b?c#d", "?", "#", "#e", "/%41", "/%zz")),
+).map("".join)
+
+
+def network(address: bytes, length: int) -> bytes:
+    size = len(address) * 8
+    ones = min(length, size)
+    mask = ((1 << ones) - 1) << (size - ones)
+    masked = int.from_bytes(address, "big") & mask
+    return masked.to_bytes(len(address), "big") + mask.to_bytes(len(address), "big")
+
+
+NETWORKS = st.tuples(ADDRESSES, st.integers(0, 128)).map(lambda parts: network(*parts))
+NAMES = st.one_of(ASCII_DOMAINS.map(der.dns), ADDRESSES.map(der.ip), EMAILS.map(der.email), URIS.map(der.uri))
+CONSTRAINTS = st.one_of(
+    st.tuples(st.sampled_from(("", ".")), ASCII_DOMAINS).map(lambda parts: der.dns("".join(parts))),
+    NETWORKS.map(der.ip),
+    EMAILS.map(der.email),
+    ASCII_DOMAINS.map(der.uri),
+)
+
+
+def agreed(both: Both) -> None:
+    assert both.unknown or both.disagreement() == {}
+
+
+@generated()
+@given(names=st.lists(ASCII_DOMAINS, max_size=4), host=DOMAINS.filter(bool))
+def test_a_host_name_matches_where_it_matches_in_go(go: GoVerify, names: list[str], host: str) -> None:
+    end = leaf("x", key("P-256"), None, *map(der.dns, names))
+    agreed(Both(go, end, [end], name=host))
+
+
+@generated()
+@given(addresses=st.lists(ADDRESSES, max_size=3), host=st.one_of(st.ip_addresses().map(str), st.sampled_from(HOSTS)))
+def test_an_address_matches_where_it_matches_in_go(go: GoVerify, addresses: list[bytes], host: str) -> None:
+    end = leaf("x", key("P-256"), None, *map(der.ip, addresses))
+    agreed(Both(go, end, [end], name=host))
+
+
+@generated()
+@given(common_name=DOMAINS.filter(bool), host=DOMAINS.filter(bool))
+def test_a_legacy_common_name_is_told_where_go_tells_it(go: GoVerify, common_name: str, host: str) -> None:
+    end = leaf(common_name, key("P-256"), None)
+    agreed(Both(go, end, [end], name=host))
+
+
+@generated(max_examples=600)
+@given(
+    names=st.lists(NAMES, min_size=1, max_size=3),
+    permitted=st.lists(CONSTRAINTS, max_size=4),
+    excluded=st.lists(CONSTRAINTS, min_size=1, max_size=4),
+)
+def test_name_constraints_are_judged_as_in_go(
+    go: GoVerify, names: list[bytes], permitted: list[bytes], excluded: list[bytes]
+) -> None:
+    root = authority("ca", key("P-256"))
+    root.extend(NAME_CONSTRAINTS, der.name_constraints(tuple(permitted), tuple(excluded)), True)
+    end = leaf("x", key("P-256", 1), root)
+    end.extend(SAN, der.general_names(*names))
+    agreed(Both(go, end, [root]))
+
+
+@generated()
+@given(
+    common_name=st.text(st.characters(exclude_categories=("Cs", "Cn")), max_size=12),
+    organization=st.text(st.characters(exclude_categories=("Cs", "Cn")), max_size=12),
+)
+def test_an_authority_is_named_in_a_message_as_go_names_it(go: GoVerify, common_name: str, organization: str) -> None:
+    root, rebuilt = (authority("ca", key("P-256", number)) for number in (0, 1))
+    root.subject = rebuilt.subject = der.name((der.ORGANIZATION, organization), (der.COMMON_NAME, common_name))
+    agreed(Both(go, leaf("x", key("P-256", 2), root), [rebuilt]))

@@ -1,0 +1,3 @@
+module k8srun.dev/goverify
+
+go 1.26
