@@ -2,16 +2,7 @@
 
 Every source passes what it reads through here before it enters a snapshot. What analyzers can rely on:
 
-Secret: `data` keeps its keys; every value becomes an object (`stringData` is folded into it, as the server does):
-    `{"type": "pem", "bytes": n, "blocks": [PemBlock, …]}` for the keys of `kubernetes.io/tls` and any value with PEM
-        in it; each block has the fields of `k8srun.pem.PemBlock` (`der` is base64; a private key has only its hash).
-        `pem_blocks(value)` gives them back as `PemBlock`.
-    `{"type": "registries", "bytes": n, "registries": [{"host": …, "username": bool, "has_auth": bool}, …]}` for
-        `.dockerconfigjson` and `.dockercfg`, hosts as written and in their order.
-    `{"type": "token", "bytes": n, "claims": {…}}` for a service account's token: registered and `kubernetes.io` claims.
-    `{"type": "text", "bytes": n, "text": …}` for values that are public by the definition of the Secret's type.
-    `{"type": "opaque", "bytes": n}` for everything else. No hash: that of a weak password can be guessed.
-    Each may have `"error"`: why it is not what its place promises; `{"type": "malformed", "error": …}` is not base64.
+Secret: `data` keeps its keys, every value becomes an object; `k8srun.sources.secretvalues` says which.
 Strings elsewhere stay strings: a secret one becomes `<reduced: 12 characters>`, one that holds a secret has that part
 replaced. `metadata.managedFields` keeps who, how and when; annotations that repeat the whole object are gone.
 caBundles, certificates and certificate requests are public and stay.
@@ -19,18 +10,13 @@ caBundles, certificates and certificate requests are public and stay.
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from k8srun.pem import PemBlock, read_pem
 from k8srun.snapshot import JsonObject
 from k8srun.sources.scrub import looks_secret, marker, reduce_value, scrub
+from k8srun.sources.secretvalues import reduce_secret_data, token_claims
 
-__all__ = ["pem_blocks", "reduce_object", "scrub", "token_claims"]
+__all__ = ["reduce_object", "scrub", "token_claims"]
 
 MAX_DEPTH = 200
 
@@ -43,18 +29,7 @@ _COPIES = (
     "argocd.argoproj.io/last-applied",
 )
 _MANAGER_FIELDS = ("manager", "operation", "apiVersion", "subresource", "time")
-# Their keys are names that selectors match, not settings.
 _LABELS = frozenset({"labels", "matchLabels", "nodeSelector", "selector", "matchExpressions"})
-_REGISTRY_KEYS = {".dockerconfigjson": "auths", ".dockercfg": ""}
-_PUBLIC_KEYS = {
-    "kubernetes.io/service-account-token": frozenset({"namespace"}),
-    "bootstrap.kubernetes.io/token": frozenset(
-        {"token-id", "expiration", "usage-bootstrap-authentication", "usage-bootstrap-signing", "auth-extra-groups"}
-    ),
-}
-_FORMS = frozenset({"pem", "registries", "token", "text", "opaque", "malformed"})
-_FORM_FIELDS = frozenset({"type", "bytes", "blocks", "registries", "claims", "text", "error"})
-_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 # Strings that were found clean: the same ones come again with every pod, and are kept once.
 _REMEMBERED_LENGTH = 128
@@ -72,7 +47,15 @@ class _SecretFields(dict[str, bool]):
         return secret
 
 
+class _NoSecretFields(dict[str, bool]):
+    """Of labels and selectors: their keys are names that are matched, and a value changed on one side matches no more."""
+
+    def __missing__(self, name: str) -> bool:
+        return False
+
+
 _secret_field = _SecretFields()
+_no_secret_field = _NoSecretFields()
 
 
 def reduce_object(obj: dict[str, Any]) -> JsonObject:
@@ -84,43 +67,13 @@ def reduce_object(obj: dict[str, Any]) -> JsonObject:
     if isinstance(metadata, dict):
         _reduce_metadata(metadata)
     kind = obj.get("kind")
-    if kind == "Secret" and ("/" not in str(obj.get("apiVersion") or "")):
-        secret_type = str(obj.get("type") or "Opaque")
-        data = _reduce_secret(secret_type, obj.pop("data", None), obj.pop("stringData", None))
-        _walk(obj, 1)
-        obj["data"] = data
-        return obj
-    if kind == "ConfigMap":
+    if kind == "Secret":
+        # As the server does: stringData is written into data.
+        obj["data"] = reduce_secret_data(str(obj.get("type") or "Opaque"), obj.get("data"), obj.pop("stringData", None))
+    elif kind == "ConfigMap":
         _reduce_config_map(obj)
     _walk(obj, 1)
     return obj
-
-
-def pem_blocks(value: Mapping[str, Any] | None) -> tuple[PemBlock, ...]:
-    """The blocks of a reduced Secret's value; empty if it is missing or not of type `pem`."""
-    if not value or value.get("type") != "pem":
-        return ()
-    return tuple(msgspec.convert(block, PemBlock) for block in value["blocks"])
-
-
-def token_claims(token: str) -> dict[str, Any]:
-    """The registered and the `kubernetes.io` claims of a JWT; nothing of its signature.
-
-    Raises:
-        ValueError: it is not a JWT. The message holds nothing of it.
-    """
-    parts = token.strip().split(".")
-    if len(parts) != 3:
-        raise ValueError("not a JWT: it does not have three parts")
-    try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
-        raise ValueError("not a JWT: its claims are not base64 of JSON") from None
-    if not isinstance(claims, dict):
-        raise ValueError("not a JWT: its claims are not an object")
-    kept = {name: value for name, value in claims.items() if name in _CLAIMS or name.startswith("kubernetes.io")}
-    _walk(kept, 1)
-    return kept
 
 
 def _reduce_metadata(metadata: dict[str, Any]) -> None:
@@ -137,56 +90,49 @@ def _reduce_metadata(metadata: dict[str, Any]) -> None:
             del annotations[name]
 
 
-def _walk(node: dict[str, Any], depth: int) -> None:
+def _walk(node: dict[str, Any], depth: int, fields: dict[str, bool] = _secret_field) -> None:
     """Reduce in place. Values are replaced, keys never are: the dict may be iterated while it changes."""
     for key, value in node.items():
         kind = type(value)
         if kind is str:
-            if _secret_field[key]:
+            if fields[key]:
                 node[key] = reduce_value(value)
             else:
                 known = _clean.get(value)
                 node[key] = _scrubbed(value) if known is None else known
         elif kind is dict:
-            if depth >= MAX_DEPTH:
-                node[key] = "<reduced: nested too deep>"
-            elif key in _LABELS:
-                _walk_labels(value)
-            else:
-                _walk(value, depth + 1)
+            node[key] = _walk_mapping(key, value, depth + 1, fields)
         elif kind is list:
-            _walk_list(key, value, depth + 1)
-        elif (kind is int or kind is float) and _secret_field[key]:
+            _walk_list(key, value, depth + 1, fields)
+        elif (kind is int or kind is float) and fields[key]:
             node[key] = marker(str(value))
     if "value" in node and "name" in node:
         _reduce_named_value(node)
 
 
-def _walk_labels(labels: dict[str, Any]) -> None:
-    for key, value in labels.items():
-        if type(value) is str:
-            labels[key] = _clean_string(value)
-        elif type(value) is dict:
-            _walk_labels(value)
-        elif type(value) is list:
-            _walk_list("", value, 1)
+def _walk_mapping(key: str, value: dict[str, Any], depth: int, fields: dict[str, bool]) -> Any:
+    if depth > MAX_DEPTH:
+        return "<reduced: nested too deep>"
+    if key == "stringData":  # of a Secret that another object is to make
+        return reduce_secret_data("", None, value)
+    _walk(value, depth, _no_secret_field if key in _LABELS else fields)
+    return value
 
 
-def _walk_list(key: str, items: list[Any], depth: int) -> None:
-    if depth >= MAX_DEPTH:
+def _walk_list(key: str, items: list[Any], depth: int, fields: dict[str, bool]) -> None:
+    if depth > MAX_DEPTH:
         items[:] = ["<reduced: nested too deep>"]
-        return
-    if key in {"args", "command"} and all(type(item) is str for item in items):
+    elif key in {"args", "command"} and all(type(item) is str for item in items):
         items[:] = _reduce_arguments(items)
-        return
-    for index, item in enumerate(items):
-        kind = type(item)
-        if kind is dict:
-            _walk(item, depth + 1)
-        elif kind is str:
-            items[index] = reduce_value(item) if _secret_field[key] else _clean_string(item)
-        elif kind is list:
-            _walk_list(key, item, depth + 1)
+    else:
+        for index, item in enumerate(items):
+            kind = type(item)
+            if kind is dict:
+                items[index] = _walk_mapping(key, item, depth + 1, fields)
+            elif kind is str:
+                items[index] = reduce_value(item) if fields[key] else _clean_string(item)
+            elif kind is list:
+                _walk_list(key, item, depth + 1, fields)
 
 
 def _scrubbed(text: str) -> str:
@@ -246,87 +192,4 @@ def _reduce_config_map(obj: dict[str, Any]) -> None:
     binary = obj.get("binaryData")
     if isinstance(binary, dict):
         for key, value in binary.items():
-            binary[key] = marker(str(value))
-
-
-def _reduce_secret(secret_type: str, data: object, string_data: object) -> dict[str, Any]:
-    reduced: dict[str, Any] = {}
-    if isinstance(data, dict):
-        for key, value in data.items():
-            reduced[key] = _reduce_encoded(secret_type, key, value)
-    if isinstance(string_data, dict):
-        for key, value in string_data.items():
-            reduced[key] = _reduce_bytes(secret_type, key, str(value).encode(errors="surrogatepass"))
-    return reduced
-
-
-def _reduce_encoded(secret_type: str, key: str, value: object) -> dict[str, Any]:
-    if isinstance(value, dict) and value.get("type") in _FORMS:
-        return _already_reduced(value)
-    if value is None:
-        return {"type": "opaque", "bytes": 0}
-    if not isinstance(value, str):
-        return {"type": "malformed", "error": "not a string"}
-    try:
-        decoded = base64.b64decode("".join(value.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return {"type": "malformed", "error": "not valid base64"}
-    return _reduce_bytes(secret_type, key, decoded)
-
-
-def _already_reduced(value: dict[str, Any]) -> dict[str, Any]:
-    """A value in the reduced form, of a snapshot shown as JSON and read again as a file; anything else in it is cut."""
-    kept = {name: value[name] for name in value if name in _FORM_FIELDS}
-    _walk(kept, 1)
-    return kept
-
-
-def _reduce_bytes(secret_type: str, key: str, value: bytes) -> dict[str, Any]:
-    size = len(value)
-    if key in _PUBLIC_KEYS.get(secret_type, ()):
-        return {"type": "text", "bytes": size, "text": scrub(value.decode(errors="replace"))}
-    if key in _REGISTRY_KEYS and secret_type in {"kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg", "Opaque"}:
-        return {"type": "registries", "bytes": size, **_registries(value, _REGISTRY_KEYS[key])}
-    if secret_type == "kubernetes.io/service-account-token" and key == "token":  # noqa: S105 - a type, not a password
-        try:
-            return {"type": "token", "bytes": size, "claims": token_claims(value.decode(errors="replace"))}
-        except ValueError as error:
-            return {"type": "token", "bytes": size, "error": str(error)}
-    if b"-----BEGIN " in value or (secret_type == "kubernetes.io/tls" and key in {"tls.crt", "tls.key", "ca.crt"}):  # noqa: S105
-        return {"type": "pem", "bytes": size, "blocks": [msgspec.to_builtins(block) for block in read_pem(value)]}
-    return {"type": "opaque", "bytes": size}
-
-
-def _registries(value: bytes, field: str) -> dict[str, Any]:
-    """The registries of a Docker configuration. Source: kubelet's credentialprovider, DockerConfigEntry."""
-    try:
-        document = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        # The parser's message is dropped on purpose: it may quote the document.
-        return {"registries": [], "error": "not valid JSON"}
-    entries = document.get(field) if field and isinstance(document, dict) else document
-    if not isinstance(entries, dict):
-        what = f"has no object `{field}`" if field else "is not an object"
-        return {"registries": [], "error": f"the Docker configuration {what}"}
-    return {"registries": [_registry(host, entry) for host, entry in entries.items()]}
-
-
-def _registry(host: str, entry: object) -> dict[str, Any]:
-    if not isinstance(entry, dict):
-        return {"host": scrub(host), "username": False, "has_auth": False, "error": "not an object"}
-    registry: dict[str, Any] = {
-        "host": scrub(host),
-        "username": bool(entry.get("username")),
-        "has_auth": bool(entry.get("auth") or entry.get("password") or entry.get("identitytoken")),
-    }
-    auth = entry.get("auth")
-    if auth and not _is_login(auth):
-        registry["error"] = "`auth` is not base64 of user:password"
-    return registry
-
-
-def _is_login(auth: object) -> bool:
-    try:
-        return b":" in base64.b64decode(str(auth), validate=True)
-    except (binascii.Error, ValueError):
-        return False
+            binary[key] = reduce_value(str(value))

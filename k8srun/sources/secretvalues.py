@@ -1,0 +1,141 @@
+"""The values of a Secret, reduced to what may be known of them.
+
+What analyzers can rely on: `data` keeps its keys, and every value becomes one of these objects (`stringData` is folded
+into it, as the server does):
+    `{"type": "pem", "bytes": n, "blocks": [PemBlock, …]}` for the keys of `kubernetes.io/tls` and any value with PEM
+        in it; each block has the fields of `k8srun.pem.PemBlock` (`der` is base64; a private key has only its hash).
+    `{"type": "registries", "bytes": n, "registries": [{"host": …, "username": bool, "has_auth": bool}, …]}` for
+        `.dockerconfigjson` and `.dockercfg`, hosts as written and in their order.
+    `{"type": "token", "bytes": n, "claims": {…}}` for a service account's token: registered and `kubernetes.io` claims.
+    `{"type": "text", "bytes": n, "text": …}` for values that are public by the definition of the Secret's type.
+    `{"type": "opaque", "bytes": n}` for everything else. No hash: that of a weak password can be guessed.
+    Each may have `"error"`: why it is not what its place promises; `{"type": "malformed", "error": …}` is not base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+from k8srun.pem import read_pem
+from k8srun.sources.scrub import scrub
+
+_REGISTRY_KEYS = {".dockerconfigjson": "auths", ".dockercfg": ""}
+_PUBLIC_KEYS = {
+    "kubernetes.io/service-account-token": frozenset({"namespace"}),
+    "bootstrap.kubernetes.io/token": frozenset(
+        {"token-id", "expiration", "usage-bootstrap-authentication", "usage-bootstrap-signing", "auth-extra-groups"}
+    ),
+}
+# The forms, and the field in which each says more than a size.
+_FORMS = {"pem": "blocks", "registries": "registries", "token": "claims", "text": "text", "opaque": "", "malformed": ""}
+_CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
+
+
+def reduce_secret_data(secret_type: str, data: object, string_data: object = None) -> dict[str, Any]:
+    """The `data` of a Secret, reduced.
+
+    Args:
+        secret_type: the Secret's `type`.
+        data, string_data: as the object holds them, of any shape.
+    """
+    reduced: dict[str, Any] = {}
+    if isinstance(data, dict):
+        for key, value in data.items():
+            reduced[key] = _reduce_encoded(secret_type, key, value)
+    if isinstance(string_data, dict):
+        for key, value in string_data.items():
+            reduced[key] = _reduce_bytes(secret_type, key, str(value).encode(errors="surrogatepass"))
+    return reduced
+
+
+def _reduce_encoded(secret_type: str, key: str, value: object) -> dict[str, Any]:
+    if isinstance(value, dict) and value.get("type") in _FORMS:
+        return _already_reduced(value)
+    if value is None:
+        return {"type": "opaque", "bytes": 0}
+    if not isinstance(value, str):
+        return {"type": "malformed", "error": "not a string"}
+    try:
+        decoded = base64.b64decode("".join(value.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return {"type": "malformed", "error": "not valid base64"}
+    return _reduce_bytes(secret_type, key, decoded)
+
+
+def _already_reduced(value: dict[str, Any]) -> dict[str, Any]:
+    """A value in the reduced form, of a snapshot shown as JSON and read again as a file; anything else in it is cut."""
+    fields = {"type", "bytes", "error", _FORMS[value["type"]]}
+    return {name: value[name] for name in value if name in fields}
+
+
+def _reduce_bytes(secret_type: str, key: str, value: bytes) -> dict[str, Any]:
+    size = len(value)
+    if key in _PUBLIC_KEYS.get(secret_type, ()):
+        return {"type": "text", "bytes": size, "text": scrub(value.decode(errors="replace"))}
+    if key in _REGISTRY_KEYS and secret_type in {"kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg", "Opaque"}:
+        return {"type": "registries", "bytes": size, **_registries(value, _REGISTRY_KEYS[key])}
+    if secret_type == "kubernetes.io/service-account-token" and key == "token":  # noqa: S105 - a type, not a password
+        try:
+            return {"type": "token", "bytes": size, "claims": token_claims(value.decode(errors="replace"))}
+        except ValueError as error:
+            return {"type": "token", "bytes": size, "error": str(error)}
+    if b"-----BEGIN " in value or (secret_type == "kubernetes.io/tls" and key in {"tls.crt", "tls.key", "ca.crt"}):  # noqa: S105
+        return {"type": "pem", "bytes": size, "blocks": [msgspec.to_builtins(block) for block in read_pem(value)]}
+    return {"type": "opaque", "bytes": size}
+
+
+def _registries(value: bytes, field: str) -> dict[str, Any]:
+    """The registries of a Docker configuration. Source: kubelet's credentialprovider, DockerConfigEntry."""
+    try:
+        document = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        # The parser's message is dropped on purpose: it may quote the document.
+        return {"registries": [], "error": "not valid JSON"}
+    entries = document.get(field) if field and isinstance(document, dict) else document
+    if not isinstance(entries, dict):
+        what = f"has no object `{field}`" if field else "is not an object"
+        return {"registries": [], "error": f"the Docker configuration {what}"}
+    return {"registries": [_registry(host, entry) for host, entry in entries.items()]}
+
+
+def _registry(host: str, entry: object) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        return {"host": scrub(host), "username": False, "has_auth": False, "error": "not an object"}
+    registry: dict[str, Any] = {
+        "host": scrub(host),
+        "username": bool(entry.get("username")),
+        "has_auth": bool(entry.get("auth") or entry.get("password") or entry.get("identitytoken")),
+    }
+    auth = entry.get("auth")
+    if auth and not _is_login(auth):
+        registry["error"] = "`auth` is not base64 of user:password"
+    return registry
+
+
+def _is_login(auth: object) -> bool:
+    try:
+        return b":" in base64.b64decode(str(auth), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+
+
+def token_claims(token: str) -> dict[str, Any]:
+    """The registered and the `kubernetes.io` claims of a JWT; nothing of its signature.
+
+    Raises:
+        ValueError: it is not a JWT. The message holds nothing of it.
+    """
+    parts = token.strip().split(".")
+    if len(parts) != 3:
+        raise ValueError("not a JWT: it does not have three parts")
+    try:
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        raise ValueError("not a JWT: its claims are not base64 of JSON") from None
+    if not isinstance(claims, dict):
+        raise ValueError("not a JWT: its claims are not an object")
+    return {name: value for name, value in claims.items() if name in _CLAIMS or name.startswith("kubernetes.io")}
