@@ -116,7 +116,7 @@ def _write_log(tree: Tree, pod: JsonDict, lines: Iterable[str], now: datetime) -
     name = f"{pod['metadata']['name']}-{CONTROL_PLANE}"
     path = f"/var/log/pods/{pod['metadata']['namespace']}_{name}_{config_hash(pod)}/{container}/0.log"
     written = tuple(lines)
-    stamps = (now.astimezone(UTC) - timedelta(seconds=len(written) - number) for number in range(len(written)))
+    stamps = (now.astimezone(UTC) - timedelta(seconds=len(written) - 1 - number) for number in range(len(written)))
     text = "".join(
         f"{stamp.strftime('%Y-%m-%dT%H:%M:%S.%f000Z')} stderr F {line}\n"
         for stamp, line in zip(stamps, written, strict=True)

@@ -59,6 +59,8 @@ def default_spec(spec: JsonDict, *, restart_policy: str = "Always") -> None:
     ):
         spec.setdefault(name, value)
     spec.setdefault("securityContext", {})
+    if "serviceAccountName" in spec:
+        spec["serviceAccount"] = spec["serviceAccountName"]  # the old name of the same field
     for container in containers(spec):
         latest = ":" not in container["image"].rsplit("/", 1)[-1] or container["image"].endswith(":latest")
         container.setdefault("imagePullPolicy", "Always" if latest else "IfNotPresent")

@@ -98,7 +98,9 @@ def _stateful_set(state: State, item: JsonDict) -> None:
     spec.setdefault("replicas", 1)
     spec.setdefault("podManagementPolicy", "OrderedReady")
     spec.setdefault("revisionHistoryLimit", 10)
-    spec.setdefault("updateStrategy", {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})
+    spec.setdefault("persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
+    rolling = {"maxUnavailable": 1, "partition": 0}
+    spec.setdefault("updateStrategy", {"type": "RollingUpdate", "rollingUpdate": rolling})
     default_spec(spec["template"]["spec"])
     name, count = item["metadata"]["name"], spec["replicas"]
     revision = f"{name}-{suffix(json.dumps(spec['template'], sort_keys=True), 10)}"
@@ -157,6 +159,7 @@ def _cron_job(state: State, item: JsonDict) -> None:
     spec.setdefault("suspend", False)
     spec.setdefault("successfulJobsHistoryLimit", 3)
     spec.setdefault("failedJobsHistoryLimit", 1)
+    spec["jobTemplate"].setdefault("metadata", {})
     template = spec["jobTemplate"]["spec"]["template"]
     default_spec(template["spec"])
     ran = age(item, state.now, at_most=timedelta(hours=12)).replace(second=0, microsecond=0)
@@ -183,6 +186,7 @@ def _cron_job(state: State, item: JsonDict) -> None:
         "completionMode": "NonIndexed",
         "completions": 1,
         "parallelism": 1,
+        "podReplacementPolicy": "TerminatingOrFailed",
         "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid(job)}},
         "suspend": False,
         "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
