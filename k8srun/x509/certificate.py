@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from k8srun.errors import InputError
 from k8srun.pem import PemBlock, key_type, public_key_sha256
-from k8srun.x509.fields import DistinguishedName, NameConstraints, read_extensions, read_name
+from k8srun.x509.distinguished import DistinguishedName, read_name
+from k8srun.x509.extensions import NameConstraints, Notes, read_extensions
 
 # The library warns of what is odd (a serial number of 0, a long name) where it reads it all the same; here it is data.
 warnings.filterwarnings("ignore", module=r"k8srun\.x509\.certificate$")
@@ -83,6 +84,7 @@ class Certificate:
         ski, aki: subject and authority key identifiers, hex; empty when absent.
         name_constraints: None when absent.
         policies, require_explicit_policy, inhibit_any_policy, has_policy_mappings: certificate policies (RFC 5280).
+        ocsp_urls, issuer_urls, crl_urls: where it says that its status, its issuer and revocations are to be had.
         unhandled_critical: numbers of the critical extensions that Go does not process, so that it rejects.
         extensions: number and criticality of every extension, in their order.
         refused: Go's message when its parser refuses the certificate although it could be read here; else empty.
@@ -123,6 +125,9 @@ class Certificate:
     require_explicit_policy: int | None = None
     inhibit_any_policy: int | None = None
     has_policy_mappings: bool = False
+    ocsp_urls: tuple[str, ...] = ()
+    issuer_urls: tuple[str, ...] = ()
+    crl_urls: tuple[str, ...] = ()
     unhandled_critical: tuple[str, ...] = ()
     extensions: tuple[tuple[str, bool], ...] = ()
     refused: str = ""
@@ -242,7 +247,8 @@ def _extension_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, st
         return {}, f'x509: certificate contains duplicate extension with OID "{error.oid.dotted_string}"', ""
     except (ValueError, x509.UnsupportedGeneralNameType) as error:
         return {}, "", f"extensions: {error}"
-    return read_extensions(extensions)
+    notes = Notes()
+    return read_extensions(extensions, notes), notes.refused, notes.doubtful
 
 
 def _key_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
