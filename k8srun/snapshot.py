@@ -25,6 +25,7 @@ class Area(StrEnum):
     OBJECTS = "objects"
     HOST = "host"
     ENDPOINT = "endpoint"
+    SERVER = "server"
 
 
 class GapReason(StrEnum):
@@ -46,7 +47,8 @@ class GapReason(StrEnum):
 class Need:
     """Something an analyzer must be able to read: all objects of a kind, host files of a topic, or any TLS endpoint.
 
-    `what` is `str(Kind)` for objects, the topic for host files, empty for endpoints.
+    `what` is `str(Kind)` for objects, the topic for host files, empty for endpoints; of the server (which only gaps are
+    about) `version`, `cluster uid` or `caller`.
     """
 
     area: Area
@@ -69,6 +71,7 @@ class Need:
             Area.OBJECTS: f"{self.what} objects",
             Area.HOST: f"host files ({self.what})",
             Area.ENDPOINT: "a TLS endpoint",
+            Area.SERVER: f"the server's {self.what}",
         }[self.area]
 
 

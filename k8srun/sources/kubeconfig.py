@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from k8srun.errors import InputError
 from k8srun.kubeconfig import Kubeconfig, KubeconfigCluster, KubeconfigContext, KubeconfigUser
 from k8srun.pem import MAX_BYTES, PemBlock, read_pem
+from k8srun.sources.reduce import token_claims
 
 ReadFile = Callable[[Path], bytes]
 
@@ -108,19 +107,6 @@ def bytes_of(entry: Mapping[str, Any], field: str) -> bytes:
         raise ValueError(f"{field} is not valid base64") from None
 
 
-def token_claims(token: str) -> Mapping[str, Any] | None:
-    """The claims of a JSON Web Token, unverified; None when it is an opaque token. The signature is dropped."""
-    parts = token.strip().split(".")
-    if len(parts) != 3:
-        return None
-    payload = parts[1]
-    try:
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (binascii.Error, ValueError, RecursionError):
-        return None
-    return claims if isinstance(claims, dict) else None
-
-
 def without_userinfo(url: str) -> str:
     """A URL without the user name and password that it may carry."""
     # Up to the last @ anywhere: a password that was not escaped may hold any character, also / and @.
@@ -197,10 +183,17 @@ def _user(name: str, entry: Mapping[str, Any], files: _Files) -> KubeconfigUser:
         certificate_path=text_of(entry, "client-certificate"),
         key=_private_key(key),
         key_path=text_of(entry, "client-key"),
-        token_claims=token_claims(token.decode(errors="replace")) if token else None,
+        token_claims=_claims(token),
         exec_command=text_of(plugin, "command"),
         error="; ".join(error for error in (certificate_error, key_error, token_error) if error),
     )
+
+
+def _claims(token: bytes) -> Mapping[str, Any] | None:
+    try:
+        return token_claims(token.decode(errors="replace"))
+    except ValueError:
+        return None  # an opaque token, or none
 
 
 def _private_key(content: bytes) -> PemBlock | None:
