@@ -30,7 +30,8 @@ class PrivateKernelManager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        # -P and ignore_cwd: a file named json.py in the folder that the user happens to be in must not be imported.
+        # -P: a file named json.py in the folder that the user happens to be in must not be imported. IPython heeds it
+        # from 9.7 on; ignore_cwd does the same for those before.
         argv = [sys.executable, "-P", "-c", _START, "-f", "{connection_file}", "--InteractiveShellApp.ignore_cwd=True"]
         return KernelSpec(argv=argv, language="python", display_name="Python 3")
 

@@ -145,12 +145,14 @@ def test_a_secret_in_an_exception_reaches_neither_the_record_nor_the_traceback(e
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """A run that succeeds, from a folder that holds a trap for imports."""
+    """A run that succeeds, from a folder that holds traps for imports."""
     folder = tmp_path_factory.mktemp("good")
     (folder / "here").mkdir()
-    (folder / "here" / "colorsys.py").write_text("raise SystemExit('imported from the working folder')")
+    # One that the standard library has, and one of a package: they are looked for in different places.
+    for module in ("colorsys", "yaml"):
+        (folder / "here" / f"{module}.py").write_text("raise SystemExit('imported from the working folder')")
     cells = [
-        "import colorsys, os, sys, tempfile",
+        "import colorsys, os, sys, tempfile, yaml",
         f"print('password=' + '{CANARY}'[:20])",
         "values = repr([text, count, part, flag, names, ports, nothing, left])",
         "places = [os.getcwd(), sys.executable, tempfile.gettempdir(), os.environ['IPYTHONDIR']]",
@@ -222,15 +224,16 @@ def test_a_cell_that_hangs_is_ended_at_the_deadline(tmp_path):
 
 def test_an_interrupted_run_leaves_no_process_and_the_outputs_so_far(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    runbook = write_runbook(tmp_path, "waits", "print('so far')", HANG)
+    runbook = write_runbook(tmp_path, "waits", "print('so far')", HANG, parameters='word: str = ""  # any')
     stop = threading.Event()
     threading.Thread(target=lambda: within(60, Path("pids").exists) and stop.set()).start()
-    ended = run(runbook, tmp_path / "out", stop=stop)
+    ended = run(runbook, tmp_path / "out", stop=stop, word="x")
+    # Cell 4 of the runbook; papermill's cell with the values makes it the fifth of the executed notebook.
     assert (ended.record.status, ended.record.failed_cell) == (RunStatus.INTERRUPTED, 4)
     *pids, result = Path("pids").read_text().split()
     assert within(5, lambda: all(map(gone, pids)))
     assert not Path(result).parent.exists()
-    assert notebook_of(ended.folder).cells[2].outputs[0].text == "so far\n"
+    assert notebook_of(ended.folder).cells[3].outputs[0].text == "so far\n"
 
 
 def test_a_run_whose_runner_is_killed_is_settled_as_killed_and_leaves_no_process(tmp_path):
