@@ -48,7 +48,7 @@ class _SecretFields(dict[str, bool]):
 
 
 class _NoSecretFields(dict[str, bool]):
-    """Of labels and selectors: their keys are names that are matched, and a value changed on one side matches no more."""
+    """Of labels and selectors: their keys are names that are matched, not settings."""
 
     def __missing__(self, name: str) -> bool:
         return False
