@@ -41,8 +41,7 @@ def read_host(root: Path, *, now: datetime) -> Snapshot:
         reading.read_place(place)
     reading.follow()
     if isinstance(tree, ArchiveTree):
-        reading.files += tree.command_outputs()
-        reading.gaps += tree.gaps(reading.topic_of)
+        reading.add_archive(tree)
     if not reading.observed:
         raise InputError(
             "nothing that a Kubernetes node has was found",
@@ -108,7 +107,14 @@ class _Reading:
         if any(file.topic is Topic.MANIFEST and file.document for file in self.files):
             self.observed.add(Topic.CONFIG)  # the flags say which configuration there is, and that there is no other
 
-    def topic_of(self, path: str) -> str:
+    def add_archive(self, archive: ArchiveTree) -> None:
+        """Take over what commands printed on the node, and what could not be read there."""
+        outputs = tuple(archive.command_outputs())
+        self.files += outputs
+        self.observed |= {file.topic for file in outputs}
+        self.gaps += archive.gaps(self._topic_of)
+
+    def _topic_of(self, path: str) -> str:
         """The topic of a path, as a gap names it."""
         for place in PLACES:
             if fnmatchcase(path, place.pattern):

@@ -185,7 +185,7 @@ class FolderTree:
         return {int(row[2]): row[0] for row in reversed([*rows]) if len(row) > 2 and _NUMBER.fullmatch(row[2])}
 
     def _first_word(self, path: str) -> str:
-        return next((word for line in self._lines(path) for word in line.split()), "")
+        return next((word[:253] for line in self._lines(path) for word in line.split()), "")
 
     def _lines(self, path: str) -> list[str]:
         try:

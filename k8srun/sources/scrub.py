@@ -41,6 +41,7 @@ _HARMLESS = re.compile(
     | <reduced(?:: [\w ,()-]{1,80})?>                                     # already done
     | \$\{\w+\} | \$\(\w+\) | \$\w+ | \{\{[^{}\n]{0,200}\}\}              # a reference to where the secret is
     | (?:file:/{0,2})?/(?:etc|var|run|opt|tmp|srv|usr|home|root|mnt|certs?|config|data|app|vault|secrets?)/[\w./@-]*
+      (?:,/[\w./@-]+(?::[\w.*,-]+)?)?                                    # --tls-sni-cert-key=CERTIFICATE,KEY:NAMES
     """
 )
 
