@@ -1,0 +1,1 @@
+"""The control plane: which Kubernetes a cluster is, and who manages it."""
