@@ -127,7 +127,8 @@ t
 s/.*//
 "
 
-# Of a kubeconfig: the fields below, if their value stands on the same line. What is not in the list goes.
+# Of a kubeconfig: the fields below, if their value stands on the same line. What is not in the list goes. (A bare `t`
+# asks for any substitution so far: that of a comment has to be forgotten first.)
 KUBECONFIG_FIELDS='apiVersion|kind|current-context|preferences|clusters|contexts|users|cluster|context|user|name|namespace'
 KUBECONFIG_FIELDS="$KUBECONFIG_FIELDS|server|tls-server-name|insecure-skip-tls-verify|proxy-url|disable-compression"
 KUBECONFIG_FIELDS="$KUBECONFIG_FIELDS|certificate-authority|certificate-authority-data|client-certificate"
@@ -136,6 +137,8 @@ KUBECONFIG_FIELDS="$KUBECONFIG_FIELDS|interactiveMode|provideClusterInfo|extensi
 KUBECONFIG_LINES="
 s/^[[:space:]]*#.*//
 s/[[:space:]]+#.*//
+t forget
+:forget
 s/^( *(- +)*(token|password|username|client-key-data): +).*/\\1reduced/
 t
 s/^( *(- +)*(server|proxy-url): +.*:\\/\\/).*@/\\1/
