@@ -54,6 +54,9 @@ def execute_all(
         return execute(request, out, limits, stop)
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        for future in as_completed([pool.submit(begin, request) for request in requests]):
-            if not isinstance(future.exception(), CancelledError):
-                yield future.result()
+        try:
+            for future in as_completed([pool.submit(begin, request) for request in requests]):
+                if not isinstance(future.exception(), CancelledError):
+                    yield future.result()
+        finally:
+            stop.set()  # Whoever leaves early, by an error say, does not wait for what still runs.

@@ -187,3 +187,13 @@ def test_an_interrupted_batch_ends_its_runs_records_them_and_begins_no_other(tmp
     [record] = [json.loads(path.read_text()) for path in (tmp_path / "reports").glob("*/run.json")]
     assert (record["runbook"], record["status"]) == ("one", "interrupted")
     assert "interrupted in cell 3" in (tmp_path / "reports" / "index.html").read_text()
+
+
+def test_a_batch_whose_reader_goes_away_ends_its_runs(tmp_path):
+    quick = write_runbook(tmp_path, "quick", FINISH)
+    hang = write_runbook(tmp_path, "hang", "import time\ntime.sleep(600)")
+    process = start(tmp_path, "batch", quick.path, hang.path, "--jobs", "2", "-o", "json")
+    process.stdout.close()
+    process.wait(timeout=60)
+    records = [json.loads(path.read_text()) for path in (tmp_path / "reports").glob("*/run.json")]
+    assert {record["runbook"]: record["status"] for record in records} == {"quick": "succeeded", "hang": "interrupted"}
