@@ -12,18 +12,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PSS
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from k8srun.errors import InputError
 from k8srun.pem import PemBlock, key_type, public_key_sha256
-from k8srun.x509.distinguished import DistinguishedName, read_name
+from k8srun.x509.distinguished import EncodedName, read_name
 from k8srun.x509.extensions import NameConstraints, Notes, read_extensions
+from k8srun.x509.frame import Frame
 
 # The library warns of what is odd (a serial number of 0, a long name) where it reads it all the same; here it is data.
 warnings.filterwarnings("ignore", module=r"k8srun\.x509\.certificate$")
@@ -68,8 +68,8 @@ class Certificate:
         serial: as a number; kube-apiserver logs it in decimal (`SN=`).
         signature_algorithm: Go's name (`SHA256-RSA`, `ECDSA-SHA256`, `Ed25519`), else the number of the algorithm.
         subject, issuer: as Go prints names (`CN=kubernetes-admin,O=kubeadm:cluster-admins`).
-        subject_der, issuer_der: the names as they stand in the certificate, empty when unreadable. Verification
-            compares these: the same text in another string type is another name.
+        subject_der, issuer_der: the names as they stand in the certificate. Verification compares these: the same text
+            in another string type is another name.
         common_name, organizations: of the subject; the user and the groups of a Kubernetes client certificate.
         not_before, not_after: the validity, both ends included, UTC.
         key_type: `RSA 2048`, `EC secp256r1`, `Ed25519`.
@@ -187,52 +187,40 @@ def _from_der(der: bytes) -> Certificate:
         raise MalformedCertificate(
             f"malformed certificate: {error}", do="Look at it with: openssl x509 -noout -text -in FILE"
         ) from None
-    subject, subject_unreadable = _name(parsed, "subject")
-    issuer, issuer_unreadable = _name(parsed, "issuer")
+    frame = Frame.of(der)
+    issuer = read_name(EncodedName(frame.issuer, lambda: parsed.issuer))
+    subject = read_name(EncodedName(frame.subject, lambda: parsed.subject))
     key, key_refused, key_unreadable = _key_fields(parsed)
     extensions, extensions_refused, extensions_unreadable = _extension_fields(parsed)
+    unreadable = (issuer.unreadable, subject.unreadable, key_unreadable, extensions_unreadable)
     return Certificate(
         der=der,
-        version={x509.Version.v1: 1, x509.Version.v3: 3}[parsed.version],
+        version=1 if parsed.version is x509.Version.v1 else 3,
         serial=parsed.serial_number,
         signature_algorithm=_signature_algorithm(parsed),
         subject=subject.text,
         issuer=issuer.text,
-        subject_der=subject.der,
-        issuer_der=issuer.der,
+        subject_der=frame.subject,
+        issuer_der=frame.issuer,
         common_name=subject.common_name,
         organizations=subject.organizations,
         not_before=not_before,
         not_after=not_after,
+        public_key_sha256=public_key_sha256(frame.public_key),
         sha256=hashlib.sha256(der).hexdigest(),
         # In the order in which Go reads a certificate.
-        refused=_frame_refused(parsed, issuer)
-        or issuer.refused
-        or subject.refused
-        or key_refused
-        or extensions_refused,
-        unreadable=tuple(filter(None, (subject_unreadable, issuer_unreadable, key_unreadable, extensions_unreadable))),
+        refused=_frame_refused(parsed, frame) or issuer.refused or subject.refused or key_refused or extensions_refused,
+        unreadable=tuple(filter(None, unreadable)),
         **key,
         **extensions,
     )
 
 
-def _name(parsed: x509.Certificate, which: Literal["subject", "issuer"]) -> tuple[DistinguishedName, str]:
-    """A name, and why it cannot be read."""
-    try:
-        return read_name(parsed.subject if which == "subject" else parsed.issuer), ""
-    except ValueError as error:
-        return DistinguishedName("", b"", "", ()), f"{which}: {error}"
-
-
-def _frame_refused(parsed: x509.Certificate, issuer: DistinguishedName) -> str:
+def _frame_refused(parsed: x509.Certificate, frame: Frame) -> str:
     """Why Go refuses a certificate before it looks at the names."""
     if parsed.serial_number < 0:
         return "x509: negative serial number"
-    # The algorithm stands twice: before the issuer in what is signed, and after what is signed.
-    whole, signed = parsed.public_bytes(Encoding.DER), parsed.tbs_certificate_bytes
-    after = whole[whole.index(signed) + len(signed) :]
-    if issuer.der and after[: 2 + after[1]] + issuer.der not in signed:
+    if frame.inner_algorithm != frame.outer_algorithm:
         return "x509: inner and outer signature algorithm identifiers don't match"
     return ""
 
@@ -252,15 +240,14 @@ def _extension_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, st
 
 
 def _key_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
-    """Fields, why Go refuses the key, why it cannot be read."""
+    """Type and Go's name of the public key, why Go refuses it, why it cannot be read."""
     try:
         key = parsed.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        return {"key_type": "unsupported", "key_algorithm": "", "public_key_sha256": ""}, "", f"public key: {error}"
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return {"key_type": "unsupported", "key_algorithm": ""}, "", f"public key: {error}"
     algorithm = next((name for kind, name in _KEY_ALGORITHMS if isinstance(key, kind)), "")
     supported = not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name in _GO_CURVES
-    fields = {"key_type": key_type(key), "key_algorithm": algorithm, "public_key_sha256": public_key_sha256(spki)}
+    fields = {"key_type": key_type(key), "key_algorithm": algorithm}
     return fields, "" if supported else "x509: unsupported elliptic curve", ""
 
 

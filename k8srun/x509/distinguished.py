@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -24,25 +26,42 @@ _NAME_ORDER = {
     NameOID.STATE_OR_PROVINCE_NAME: "ST",
     NameOID.COUNTRY_NAME: "C",
 }
+_LABELS = tuple(_NAME_ORDER.values())
 
 
 @dataclass(frozen=True, slots=True)
 class DistinguishedName:
-    """A subject or issuer: its text, its DER (names are compared by bytes), and the parts Kubernetes reads."""
+    """A subject or issuer: its text and the parts that Kubernetes reads.
 
-    text: str
-    der: bytes
-    common_name: str
-    organizations: tuple[str, ...]
+    `refused` is Go's message when its parser refuses the name, `unreadable` why the library does; then all is empty.
+    """
+
+    text: str = ""
+    common_name: str = ""
+    organizations: tuple[str, ...] = ()
     refused: str = ""
+    unreadable: str = ""
 
 
-def read_name(name: x509.Name) -> DistinguishedName:
-    """A name of `cryptography`. Raises ValueError if an attribute cannot be decoded."""
+@dataclass(frozen=True, slots=True)
+class EncodedName:
+    """A name as it stands in a certificate, and how the library reads it. Two are the same when their DER is."""
+
+    der: bytes
+    load: Callable[[], x509.Name] = field(compare=False)
+
+
+@lru_cache(maxsize=4096)
+def read_name(encoded: EncodedName) -> DistinguishedName:
+    """The parts of a name; remembered, for a cluster has few issuers and many certificates."""
+    try:
+        attributes = tuple(encoded.load())
+    except ValueError as error:
+        return DistinguishedName(unreadable=f"a name: {error}")
     known: dict[str, list[str]] = {}
     other: list[str] = []
     refused = ""
-    for attribute in name:
+    for attribute in attributes:
         value = attribute.value if isinstance(attribute.value, str) else attribute.value.hex()
         label = _NAME_ORDER.get(attribute.oid)
         if label is None:
@@ -51,14 +70,10 @@ def read_name(name: x509.Name) -> DistinguishedName:
             known.setdefault(label, []).append(value)
         if not value.isascii() and _is_ia5_string(attribute, value):
             refused = "x509: invalid RDNSequence: invalid attribute value: invalid IA5String"
-    parts = [
-        "+".join(f"{label}={_escape(value)}" for value in known[label])
-        for label in _NAME_ORDER.values()
-        if label in known
-    ]
+    labels = sorted(known, key=_LABELS.index)
+    parts = ["+".join(f"{label}={_escape(value)}" for value in known[label]) for label in labels]
     return DistinguishedName(
         text=",".join(parts + other[::-1]),
-        der=name.public_bytes(),
         common_name=known["CN"][-1] if "CN" in known else "",
         organizations=tuple(known.get("O", ())),
         refused=refused,

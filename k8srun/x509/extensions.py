@@ -91,7 +91,7 @@ def read_extensions(extensions: x509.Extensions, notes: Notes) -> dict[str, Any]
 
 def ip_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     """An address as text, the same on every version of Python: `::ffff:10.0.0.1` for an IPv4-mapped one."""
-    mapped = getattr(address, "ipv4_mapped", None)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return f"::ffff:{mapped}" if mapped else str(address)
 
 

@@ -18,7 +18,6 @@ from k8srun.x509.gotext import quote, rfc3339
 Chain = tuple[Certificate, ...]
 
 _MOST_SIGNATURE_CHECKS = 100
-_UNREADABLE_NAME = b""
 
 
 class Pool:
@@ -34,17 +33,14 @@ class Pool:
         return certificate in self._by_subject.get(certificate.subject_der, ())
 
     def issuers_of(self, child: Certificate) -> list[Certificate]:
-        """Those whose subject is the child's issuer by bytes: matching key identifier first, contradicting one last.
-
-        Behind them those whose subject cannot be read: they might be it.
-        """
+        """Those whose subject is the child's issuer by bytes: matching key identifier first, contradicting one last."""
 
         def rank(candidate: Certificate) -> int:
             if candidate.ski == child.aki:
                 return 0
             return 1 if not candidate.ski or not child.aki else 2
 
-        return sorted(self._by_subject.get(child.issuer_der, ()), key=rank) + self._by_subject.get(_UNREADABLE_NAME, [])
+        return sorted(self._by_subject.get(child.issuer_der, ()), key=rank)
 
 
 class ChainBuilder:
