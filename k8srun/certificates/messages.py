@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from k8srun.certificates.catalogue import entry_of, matches
 from k8srun.certificates.entry import Entry
-from k8srun.certificates.wrappers import Side, Wrapper, unwrap
+from k8srun.certificates.wrappers import Wrapper, unwrap
 from k8srun.text import visible
 
 MAX_TEXT = 4 * 1024 * 1024
@@ -59,6 +59,7 @@ class Symptom:
         serial, ski, aki: of the certificate that the apiserver refused: decimal, and hex without colons.
         file: the file that the message names.
         also: the other families in the same text.
+        spoken: whether somebody saw it; False where it is what Go would say of what a snapshot shows.
     """
 
     family: str
@@ -76,6 +77,7 @@ class Symptom:
     aki: str = ""
     file: str = ""
     also: tuple[str, ...] = ()
+    spoken: bool = True
 
     @property
     def entry(self) -> Entry:
@@ -208,6 +210,3 @@ def _names(text: str) -> tuple[str, ...]:
     """`kubernetes, 10.96.0.1` or `'a', 'b'` or `"a" "b"` as names."""
     found = (visible(name.strip("'\""), limit=300) for name in re.split(r"[,\s]+", text[:4000]))
     return tuple(name for name in found if name)
-
-
-__all__ = ["MAX_TEXT", "Side", "Symptom", "Wrapper", "normalized", "read"]

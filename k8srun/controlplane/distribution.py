@@ -10,33 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from k8srun.distribution import Distribution
 from k8srun.findings import Confidence, Evidence
 from k8srun.hostfiles import Topic
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE
 from k8srun.snapshot import Snapshot
 
+__all__ = ["Distribution", "distribution"]
+
 UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """What a cluster is.
-
-    Attributes:
-        name: `kubeadm`, `EKS`, `GKE`, `AKS`, `DOKS`, `OpenShift`, `k3s`, `RKE2`, `kind`, `minikube`, `MicroK8s`,
-            `Talos`, `hand-made` or `unknown`.
-        managed: whether a provider runs the control plane, so that its files and flags are out of reach; None where
-            the name does not tell.
-        version: the apiserver's, else that of a node; empty when neither is known.
-        evidence: by what it was recognised.
-        confidence: CERTAIN by a mark that nothing else leaves, TENTATIVE when only told by what is missing.
-    """
-
-    name: str
-    managed: bool | None = None
-    version: str = ""
-    evidence: tuple[Evidence, ...] = ()
-    confidence: Confidence = Confidence.CERTAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What needs several domains at once: the diagnosis of a symptom, every check there is."""

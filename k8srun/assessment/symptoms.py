@@ -1,0 +1,93 @@
+"""The front door for every symptom: a text, a snapshot or both go in, a diagnosis comes out.
+
+Each domain knows its own messages. `DOMAINS` asks them in turn; one that comes later is one more entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from k8srun.certificates.case import World
+from k8srun.certificates.catalogue import nearest
+from k8srun.certificates.diagnosis import DOMAIN, diagnose_message
+from k8srun.certificates.messages import normalized, read
+from k8srun.certificates.needs import DIAGNOSIS_NEEDS as CERTIFICATE_NEEDS
+from k8srun.certificates.survey import survey
+from k8srun.controlplane.distribution import distribution
+from k8srun.diagnosis import Diagnosis
+from k8srun.snapshot import Need, Snapshot
+from k8srun.text import visible
+
+DIAGNOSIS_NEEDS: tuple[Need, ...] = CERTIFICATE_NEEDS
+"""What a diagnosis can make use of. Whatever of it is missing leaves causes open; none of it is demanded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain's part of the front door.
+
+    Attributes:
+        name: of the domain.
+        recognise: the diagnosis of a text that is the domain's, None for every other text.
+        nearest: the domain's messages that a text resembles, the nearest first.
+        survey: the diagnosis of a snapshot without a text.
+    """
+
+    name: str
+    recognise: Callable[[str, Snapshot, datetime], Diagnosis | None]
+    nearest: Callable[[str], tuple[str, ...]]
+    survey: Callable[[Snapshot, datetime], Diagnosis]
+
+
+def diagnose(text: str, snapshot: Snapshot, now: datetime) -> Diagnosis:
+    """The cause of a symptom.
+
+    Args:
+        text: whatever a person pasted; empty = say what is wrong as far as the snapshot shows.
+        snapshot: the evidence; one that holds nothing leaves every cause open that the text alone cannot decide.
+        now: the time to judge dates by, with time zone.
+
+    Returns:
+        For a text that no domain knows: not recognised, with the nearest messages. Never raises on any text.
+    """
+    if not text.strip():
+        surveys = [domain.survey(snapshot, now) for domain in DOMAINS]
+        return next((found for found in surveys if found.confirmed), surveys[0])
+    for domain in DOMAINS:
+        found = domain.recognise(text, snapshot, now)
+        if found:
+            return found
+    return _not_recognised(text)
+
+
+def _not_recognised(text: str) -> Diagnosis:
+    resembling = tuple(message for domain in DOMAINS for message in domain.nearest(text))
+    return Diagnosis(
+        symptom=visible(" ".join(normalized(text).split()), limit=2000),
+        recognised=False,
+        meaning="Not a message that k8srun knows.",
+        nearest=resembling,
+        next=("k8srun list  # the runbooks, by what they investigate",),
+    )
+
+
+def _certificate_error(text: str, snapshot: Snapshot, now: datetime) -> Diagnosis | None:
+    symptom = read(text)
+    return diagnose_message(symptom, _world(snapshot, now)) if symptom else None
+
+
+def _certificate_survey(snapshot: Snapshot, now: datetime) -> Diagnosis:
+    return survey(_world(snapshot, now))
+
+
+def _certificate_nearest(text: str) -> tuple[str, ...]:
+    return tuple(entry.message for entry in nearest(normalized(text)))
+
+
+def _world(snapshot: Snapshot, now: datetime) -> World:
+    return World(snapshot, now, distribution(snapshot))
+
+
+DOMAINS: tuple[Domain, ...] = (Domain(DOMAIN, _certificate_error, _certificate_nearest, _certificate_survey),)

@@ -1,0 +1,165 @@
+"""The commands that fixes are made of, for each way a cluster may have been set up.
+
+Names from a cluster are quoted for the shell. What is not known stands as a word in capitals.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from k8srun.certificates.roles import BY_ID, PKI
+from k8srun.distribution import Distribution
+from k8srun.text import visible
+
+CONTROL_PLANE = "on each control-plane node, one after the other"
+WORKSTATION = "where the kubeconfig is used"
+
+_BACKUP = "sudo cp -a /etc/kubernetes /var/backups/kubernetes-$(date +%F)"
+_STATIC = "/etc/kubernetes/manifests"
+_CREDENTIALS = {
+    "EKS": "aws eks update-kubeconfig --name CLUSTER --region REGION",
+    "GKE": "gcloud container clusters get-credentials CLUSTER --location LOCATION",
+    "AKS": "az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing",
+    "kind": "kind export kubeconfig --name CLUSTER",
+    "minikube": "minikube update-context",
+}
+_PROVIDER = {
+    "EKS": (
+        "EKS renews the control plane's certificates itself: open a support case if it did not",
+        ("aws eks describe-cluster --name CLUSTER --query 'cluster.{status: status, endpoint: endpoint}'",),
+    ),
+    "GKE": (
+        "GKE renews its certificates with a credential rotation",
+        ("gcloud container clusters update CLUSTER --location LOCATION --start-credential-rotation",),
+    ),
+    "AKS": (
+        "AKS renews all certificates of a cluster at once; its nodes restart",
+        ("az aks rotate-certs --resource-group GROUP --name CLUSTER",),
+    ),
+    "OpenShift": (
+        "OpenShift's operators renew the certificates; after a long shutdown the nodes' requests wait for approval",
+        ("oc get clusteroperators", "oc get csr -o name | xargs oc adm certificate approve"),
+    ),
+}
+_CA_FILES = {
+    "k3s": "/var/lib/rancher/k3s/server/tls/server-ca.crt",
+    "RKE2": "/var/lib/rancher/rke2/server/tls/server-ca.crt",
+    "minikube": "~/.minikube/ca.crt",
+}
+
+
+def quote(text: str) -> str:
+    """A name from a cluster as one word of a shell command."""
+    return shlex.quote(visible(text, limit=300))
+
+
+def restart(program: str, distribution: Distribution) -> tuple[str, ...]:
+    """How a program of the control plane takes up changed files. A static pod restarts when its manifest comes back."""
+    if distribution.name in {"k3s", "RKE2"}:
+        service = "k3s" if distribution.name == "k3s" else "rke2-server"
+        return (f"sudo systemctl restart {service}",)
+    if program == "kubelet" or distribution.name == "hand-made":
+        return (f"sudo systemctl restart {program}",)
+    manifest = f"{program}.yaml"
+    return (
+        f"sudo mv {_STATIC}/{manifest} /etc/kubernetes/ && sleep 20 && sudo mv /etc/kubernetes/{manifest} {_STATIC}/",
+        f"sudo crictl ps --name {program}",
+    )
+
+
+def renewal(role: str, distribution: Distribution, certificate: str = "") -> tuple[str, tuple[str, ...]]:
+    """In a sentence and in commands: how the certificate of a role is issued again with the same content.
+
+    Args:
+        certificate: the path where it was found, for clusters without kubeadm.
+    """
+    row = BY_ID[role]
+    if distribution.name in _PROVIDER:
+        return _PROVIDER[distribution.name]
+    if distribution.name in {"k3s", "RKE2"}:
+        tool = "k3s" if distribution.name == "k3s" else "rke2"
+        service = "k3s" if tool == "k3s" else "rke2-server"
+        commands = (
+            f"sudo systemctl stop {service}",
+            f"sudo {tool} certificate rotate",
+            f"sudo systemctl start {service}",
+        )
+        return f"{tool} renews its certificates when it restarts", commands
+    if is_hand_made(distribution, certificate):
+        return f"Issue {row.title} again and restart {row.program}", (
+            *by_hand(certificate or row.path, BY_ID[row.issuer].path),
+            *restart(row.program, distribution),
+        )
+    return f"Renew {row.title} and restart {row.program}", (
+        _BACKUP,
+        f"sudo {_kubeadm(distribution)} certs renew {role}",
+        *(restart(row.program, distribution) if row.program != "kubectl" else ()),
+    )
+
+
+def is_hand_made(distribution: Distribution, certificate: str) -> bool:
+    """Whether a certificate is one that kubeadm does not know: an openssl command renews it."""
+    return distribution.name == "hand-made" and not certificate.startswith(f"{PKI}/")
+
+
+def by_hand(certificate: str, authority: str) -> tuple[str, ...]:
+    """A certificate issued again with openssl: same key, same content, a year from now."""
+    stem, authority_stem = certificate.removesuffix(".crt"), authority.removesuffix(".crt")
+    pair = f"-in {quote(certificate)} -signkey {quote(stem + '.key')}"
+    signer = f"-CA {quote(authority)} -CAkey {quote(authority_stem + '.key')} -CAcreateserial"
+    return (
+        f"openssl x509 -x509toreq {pair} -copy_extensions copyall -out renewed.csr",
+        f"openssl x509 -req -in renewed.csr {signer} -copy_extensions copyall -days 365 -out renewed.crt",
+        f"cp -a {quote(certificate)} {quote(certificate + '.old')} && cp renewed.crt {quote(certificate)}",
+    )
+
+
+def reissue(role: str, distribution: Distribution, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A kubeadm certificate made anew, with a new key and what kubeadm's configuration says now."""
+    path = BY_ID[role].path.removesuffix(".crt")
+    return (
+        _BACKUP,
+        f"sudo mv {path}.crt {path}.key /var/backups/",
+        f"sudo {_kubeadm(distribution)} init phase certs {role}{''.join(f' {word}' for word in extra)}",
+        *restart(BY_ID[role].program, distribution),
+    )
+
+
+def fetch_ca(distribution: Distribution, found: str = "") -> tuple[str, ...]:
+    """How to come by the cluster's CA certificate as `ca.crt`, and its fingerprint to compare.
+
+    Args:
+        found: the path of a file that was seen to hold it.
+    """
+    if distribution.name in _CREDENTIALS and distribution.name != "kind" and not found:
+        return (_CREDENTIALS[distribution.name],)
+    path = found or _CA_FILES.get(distribution.name, f"{PKI}/ca.crt")
+    return (
+        f"ssh CONTROL-PLANE-NODE sudo cat {quote(path)} > ca.crt",
+        "openssl x509 -in ca.crt -noout -subject -dates -fingerprint -sha256",
+    )
+
+
+def set_ca(cluster: str, kubeconfig: str) -> str:
+    """Write `ca.crt` into a kubeconfig's certificate-authority-data."""
+    return (
+        f"kubectl config set-cluster {quote(cluster)} --kubeconfig {quote(kubeconfig)} "
+        "--certificate-authority ca.crt --embed-certs"
+    )
+
+
+def handshake(address: str, name: str = "") -> str:
+    """What a server presents, seen with openssl from where the command runs."""
+    server_name = (
+        f" -servername {quote(name)}" if name and not name.replace(".", "").isdigit() and ":" not in name else ""
+    )
+    return (
+        f"openssl s_client -connect {quote(address)}{server_name} -showcerts </dev/null 2>/dev/null | "
+        "openssl x509 -noout -subject -issuer -dates -ext subjectAltName"
+    )
+
+
+def _kubeadm(distribution: Distribution) -> str:
+    """`kubeadm`, with `alpha` before 1.20, where `certs` had not left it."""
+    old = distribution.minor is not None and distribution.minor < (1, 20)
+    return "kubeadm alpha" if old else "kubeadm"

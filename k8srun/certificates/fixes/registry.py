@@ -1,0 +1,65 @@
+"""Every cause with its fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from k8srun.certificates.case import Case
+from k8srun.certificates.fixes import clients, servers, trust
+from k8srun.diagnosis import Fix
+
+FIXES: dict[str, Callable[[Case], Fix]] = {
+    "wrong-ca-bundle": trust.give_right_ca,
+    "ca-rebuilt": trust.ca_rebuilt,
+    "intermediate-not-sent": trust.send_intermediate,
+    "self-signed": trust.self_signed,
+    "ca-not-configured": trust.give_right_ca,
+    "ca-name-encoding": trust.give_right_ca,
+    "leaf-as-ca": trust.give_right_ca,
+    "ca-cannot-sign": trust.mend_authority,
+    "issuer-mismatch": trust.send_intermediate,
+    "signature-damaged": trust.mend_damaged,
+    "weak-signature": servers.renew,
+    "weak-key": servers.renew,
+    "certificate-expired": servers.renew,
+    "intermediate-expired": trust.send_intermediate,
+    "ca-expired": trust.renew_authority,
+    "certificate-not-yet-valid": servers.mend_clock,
+    "process-not-restarted": servers.restart_process,
+    "loopback-expired": servers.restart_apiserver,
+    "clock-skew": servers.mend_clock,
+    "san-missing": servers.add_name,
+    "wrong-endpoint": servers.mend_endpoint,
+    "ip-as-dns-name": servers.add_name,
+    "kubelet-serving-self-signed": servers.approve_kubelet_requests,
+    "no-san": servers.add_name,
+    "etcd-peer-san-missing": servers.reissue_peer,
+    "key-usage-wrong": servers.mend_usage,
+    "ca-usage-wrong": trust.mend_authority,
+    "etcd-client-usage-missing": servers.mend_usage,
+    "name-constraint": trust.mend_authority,
+    "path-length-exceeded": trust.mend_authority,
+    "critical-extension": servers.renew,
+    "policy-constraint": trust.mend_authority,
+    "strict-verifier": clients.relax_client,
+    "key-mismatch": servers.mend_pair,
+    "pem-missing": servers.mend_content,
+    "pem-double-encoded": servers.mend_content,
+    "pem-swapped": servers.mend_content,
+    "pem-truncated": servers.mend_content,
+    "file-missing": servers.restore_file,
+    "client-certificate-expired": clients.renew_client,
+    "client-certificate-not-yet-valid": servers.mend_clock,
+    "client-certificate-of-another-ca": clients.renew_client,
+    "client-certificate-not-sent": clients.send_certificate,
+    "client-certificate-usage": clients.renew_client,
+    "token-rejected": clients.renew_token,
+    "kubelet-client-certificate-expired": clients.renew_kubelet,
+    "kubelet-bootstrap-missing": clients.renew_kubelet,
+    "kubelet-serving-csr-pending": servers.approve_kubelet_requests,
+    "plain-http": clients.serve_tls,
+    "http-scheme": clients.use_https,
+    "proxy-answered": clients.bypass_proxy,
+    "connection-closed": clients.bring_up,
+    "protocol-version": clients.agree_on_version,
+}

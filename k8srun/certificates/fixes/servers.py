@@ -1,0 +1,259 @@
+"""Fixes on the server's side: its certificate, its names, its files, its process, its clock."""
+
+from __future__ import annotations
+
+from k8srun.certificates.case import Case
+from k8srun.certificates.fixes.commands import (
+    CONTROL_PLANE,
+    by_hand,
+    handshake,
+    is_hand_made,
+    quote,
+    reissue,
+    renewal,
+    restart,
+)
+from k8srun.certificates.inventory import Holder
+from k8srun.certificates.judges.clients import pending_requests
+from k8srun.certificates.judges.files import key_pairs, missing_files
+from k8srun.certificates.roles import BY_ID
+from k8srun.diagnosis import Fix
+from k8srun.distribution import Distribution
+from k8srun.text import visible
+
+
+def role_of(case: Case) -> str:
+    """The role of the certificate that the message is about, as far as connection, date or serial number tell."""
+    for view in (case.server, case.client):
+        if view and view.connection.role:
+            return view.connection.role
+    symptom = case.symptom
+    found = (
+        held.role
+        for held in case.inventory.held
+        if held.role
+        and (
+            (symptom.bound and held.certificate.not_after == symptom.bound)
+            or str(held.certificate.serial) == symptom.serial
+        )
+    )
+    return next(found, "")
+
+
+def renew(case: Case) -> Fix:
+    """The server's leaf, issued again."""
+    role = role_of(case) or "apiserver"
+    if case.server and case.server.connection.caller:
+        return _webhook_certificate(case, "Issue the webhook's certificate again")
+    if role == "kubelet-server":
+        return approve_kubelet_requests(case)
+    summary, commands = renewal(role, case.world.distribution, _path(case, role))
+    return Fix(summary, commands, CONTROL_PLANE)
+
+
+def restart_process(case: Case) -> Fix:
+    """The file is renewed already: only the process must read it."""
+    role = role_of(case) or "apiserver"
+    program = BY_ID[role].program
+    if case.server and case.server.connection.caller:
+        return Fix(
+            "Restart the webhook's pods, so that they read the renewed Secret",
+            ("kubectl -n NAMESPACE rollout restart deployment NAME",),
+        )
+    return Fix(
+        f"Restart {program}: it still serves the certificate it read at its start",
+        restart(program, case.world.distribution),
+        CONTROL_PLANE,
+    )
+
+
+def restart_apiserver(case: Case) -> Fix:
+    """The loopback certificate is made anew at every start."""
+    return Fix(
+        "Restart kube-apiserver: it makes its loopback certificate at its start, for a year",
+        restart("kube-apiserver", case.world.distribution),
+        CONTROL_PLANE,
+    )
+
+
+def add_name(case: Case) -> Fix:
+    """The name that is missing, added to the certificate where its names come from."""
+    view = case.server
+    wanted = quote((view.connection.name if view else "") or case.symptom.wanted or "NAME")
+    if view and view.connection.caller:
+        return _webhook_certificate(case, f"Issue the webhook's certificate again with the DNS name {wanted}")
+    role = role_of(case) or "apiserver"
+    if role == "kubelet-server":
+        return approve_kubelet_requests(case)
+    distribution = case.world.distribution
+    if is_hand_made(distribution, _path(case, role)):
+        return _by_hand_with(case, role, wanted)
+    if role != "apiserver" or not _kubeadm_like(distribution):
+        summary, commands = renewal(role, distribution)
+        return Fix(f"Add {wanted} to {BY_ID[role].title}. {summary}", commands, CONTROL_PLANE)
+    return Fix(
+        f"Add {wanted} to apiServer.certSANs of kubeadm's configuration, and make the API server's certificate again",
+        (
+            "kubectl -n kube-system get cm kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > kubeadm.yaml",
+            f"# in kubeadm.yaml: apiServer.certSANs: [..., {wanted}]",
+            *reissue("apiserver", distribution, ("--config", "kubeadm.yaml")),
+            "sudo kubeadm init phase upload-config kubeadm --config kubeadm.yaml",
+        ),
+        CONTROL_PLANE,
+    )
+
+
+def approve_kubelet_requests(case: Case) -> Fix:
+    """Kubelets ask for serving certificates only with serverTLSBootstrap, and somebody must approve them."""
+    names = " ".join(quote(name) for name, _ in pending_requests(case)[:20]) or "NAME"
+    return Fix(
+        "Let kubelets ask for serving certificates (serverTLSBootstrap: true in the kubelet's configuration), look at"
+        " each request (its user must be the node, its names the node's own), and approve it",
+        (
+            "kubectl get csr --field-selector spec.signerName=kubernetes.io/kubelet-serving",
+            f"kubectl certificate approve {names}",
+        ),
+        "from a workstation with the right to approve; the setting on each node",
+    )
+
+
+def mend_clock(case: Case) -> Fix:
+    """NTP on the side that complains."""
+    who = case.symptom.wrapper.component or "the program that complains"
+    return Fix(
+        f"Set the clock by NTP where {who} runs, and find out why it was off (no certificate needs to change)",
+        (
+            "timedatectl status",
+            "chronyc tracking || timedatectl timesync-status",
+            "sudo chronyc makestep || sudo systemctl restart systemd-timesyncd",
+        ),
+        "on the host that printed the message",
+    )
+
+
+def mend_pair(case: Case) -> Fix:
+    """Find the key that fits, or make the pair again."""
+    wrong = next((pair for pair in key_pairs(case.inventory) if pair.matches is False), None)
+    certificate = wrong.certificate.path if wrong and wrong.certificate.path else "SERVER.crt"
+    key = wrong.key.path if wrong and wrong.key.path else "SERVER.key"
+    role = wrong.certificate.role if wrong else ""
+    return Fix(
+        "Put the key back that belongs to the certificate (both public keys hash alike), or make both again",
+        (
+            f"openssl x509 -in {quote(certificate)} -noout -pubkey | openssl sha256",
+            f"openssl pkey -in {quote(key)} -pubout | openssl sha256",
+            *(reissue(role, case.world.distribution) if role in BY_ID and BY_ID[role].path.endswith(".crt") else ()),
+        ),
+        "where the pair is kept",
+    )
+
+
+def mend_content(case: Case) -> Fix:
+    """Write the PEM itself where it belongs."""
+    broken = next((bundle for bundle in case.inventory.bundles if bundle.broken), None)
+    place = broken.place if broken else "the file, Secret or kubeconfig field"
+    secret = broken is not None and broken.holder is Holder.SECRET
+    write = (
+        "kubectl -n NAMESPACE create secret tls NAME --cert tls.crt --key tls.key --dry-run=client -o yaml"
+        " | kubectl apply -f -"
+        if secret
+        else "openssl x509 -in FILE.crt -noout -subject -dates && openssl pkey -in FILE.key -noout"
+    )
+    return Fix(
+        f"Write the PEM itself to {place}: base64 once in data fields, whole blocks, each in its place",
+        (write,),
+        "where it is kept",
+    )
+
+
+def restore_file(case: Case) -> Fix:
+    """Put the file back, or mend the flag."""
+    missing = next(iter(missing_files(case.world.snapshot, case.inventory)), None)
+    path = missing[2] if missing else case.symptom.file or "FILE"
+    return Fix(
+        f"Put {visible(path, limit=200)} back from a backup, make it again, or mend the flag that names it",
+        (f"sudo ls -l {quote(path)}", "sudo kubeadm init phase certs all"),
+        CONTROL_PLANE,
+    )
+
+
+def mend_endpoint(case: Case) -> Fix:
+    """The address must lead to the API server."""
+    view = case.server
+    address = view.connection.address if view else case.symptom.wrapper.address or "HOST:PORT"
+    use = view.connection.config if view else None
+    commands: tuple[str, ...] = (handshake(address),)
+    if use:
+        commands = (
+            *commands,
+            f"kubectl config set-cluster {quote(use.cluster.name)} --kubeconfig {quote(use.file.path)} --server https://HOST:PORT",
+        )
+    return Fix(
+        "Connect to the right address: mend the load balancer, the DNS name, or the client's configuration",
+        commands,
+    )
+
+
+def mend_usage(case: Case) -> Fix:
+    """Issue the certificate again with the usage its role needs."""
+    role = role_of(case)
+    if not role:
+        return Fix("Issue the certificate again with the extended key usage that is needed (serverAuth or clientAuth)")
+    return Fix(
+        f"Issue {BY_ID[role].title} again with {' and '.join(f'{usage}Auth' for usage in BY_ID[role].usages)}",
+        reissue(role, case.world.distribution)
+        if BY_ID[role].path.endswith(".crt")
+        else renewal(role, case.world.distribution)[1],
+        CONTROL_PLANE,
+    )
+
+
+def reissue_peer(case: Case) -> Fix:
+    """etcd's peer certificate with every address of the member."""
+    wanted = quote(case.symptom.wanted or "ADDRESS")
+    return Fix(
+        f"Add {wanted} to etcd.local.peerCertSANs of kubeadm's configuration, make the peer's certificate again, and"
+        " restart this member; one member at a time, so that the quorum holds",
+        reissue("etcd-peer", case.world.distribution, ("--config", "kubeadm.yaml")),
+        "on the etcd member whose certificate lacks the address",
+    )
+
+
+def _webhook_certificate(case: Case, summary: str) -> Fix:
+    caller = case.server.connection.caller if case.server else None
+    return Fix(
+        f"{summary} (cert-manager: the Certificate's dnsNames), keep the caller's caBundle in step, restart its pods",
+        (
+            "kubectl -n NAMESPACE get certificate,secret",
+            "kubectl -n NAMESPACE delete secret SECRET  # cert-manager issues it again",
+            "kubectl -n NAMESPACE rollout restart deployment NAME",
+        ),
+        f"in the namespace that {caller.place} calls" if caller else "",
+    )
+
+
+def _by_hand_with(case: Case, role: str, wanted: str) -> Fix:
+    path = _path(case, role) or BY_ID[role].path
+    first, sign, install = by_hand(path, _path(case, BY_ID[role].issuer) or BY_ID[BY_ID[role].issuer].path)
+    present = f"openssl x509 -in {quote(path)} -noout -ext subjectAltName | tail -1 | sed 's/IP Address:/IP:/g; s/ //g'"
+    kind = "IP" if wanted.replace(".", "").isdigit() or ":" in wanted else "DNS"
+    return Fix(
+        f"Issue {BY_ID[role].title} again with {wanted} among its subject alternative names",
+        (
+            first,
+            f"echo subjectAltName=$({present}),{kind}:{wanted} > names.cnf",
+            f"{sign} -extfile names.cnf",
+            install,
+            *restart(BY_ID[role].program, case.world.distribution),
+        ),
+        CONTROL_PLANE,
+    )
+
+
+def _path(case: Case, role: str) -> str:
+    """Where the certificate of a role was read."""
+    return next((held.bundle.path for held in case.inventory.of_role(role) if held.bundle.holder is Holder.FILE), "")
+
+
+def _kubeadm_like(distribution: Distribution) -> bool:
+    return distribution.name in {"kubeadm", "kind", "minikube", "hand-made", "unknown"}

@@ -1,0 +1,192 @@
+"""Causes that lie in files, Secrets and kubeconfig fields: pairs that do not fit, PEM that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from k8srun.certificates.case import Case, Judgement, confirmed, ruled_out, undecided, who
+from k8srun.certificates.components import Component
+from k8srun.certificates.inventory import Bundle, Holder, Inventory
+from k8srun.certificates.roles import CERTIFICATE_FLAGS, KEY_FLAGS, OTHER_FILE_FLAGS
+from k8srun.findings import Evidence
+from k8srun.snapshot import Snapshot
+
+DOUBLE_ENCODED = "encoded once too often"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A certificate and a private key that are configured together, and where each stands."""
+
+    certificate: Bundle
+    key: Bundle
+
+    @property
+    def matches(self) -> bool | None:
+        """Whether they belong together; None if one of them could not be read."""
+        leaf = self.certificate.certificates[:1]
+        keys = [block for block in self.key.keys if block.public_key_sha256]
+        if not leaf or not keys or not leaf[0].public_key_sha256:
+            return None
+        return leaf[0].public_key_sha256 == keys[0].public_key_sha256
+
+
+def key_pairs(inventory: Inventory) -> Iterator[KeyPair]:
+    """Every pair: by flags, by kubeadm's file names, in a kubeconfig's user, in a TLS Secret."""
+    seen = set()
+    for program, certificate_flag, key_flag in _flagged(inventory):
+        pair = _pair(inventory, program.flags.get(certificate_flag, ""), program.flags.get(key_flag, ""), program.host)
+        if pair and pair.certificate.place not in seen:
+            seen.add(pair.certificate.place)
+            yield pair
+    for bundle in inventory.bundles:
+        if bundle.holder is Holder.KUBECONFIG_USER and bundle.keys:
+            yield KeyPair(bundle, bundle)
+        elif bundle.holder is Holder.FILE and bundle.path.endswith(".crt") and bundle.place not in seen:
+            key = inventory.file(f"{bundle.path.removesuffix('.crt')}.key", bundle.host)
+            if key:
+                yield KeyPair(bundle, key)
+        elif bundle.holder is Holder.FILE and bundle.keys and bundle.certificates:
+            yield KeyPair(bundle, bundle)
+        elif bundle.holder is Holder.SECRET and bundle.place.endswith(", tls.crt"):
+            place = bundle.place.removesuffix("tls.crt") + "tls.key"
+            key = next((item for item in inventory.bundles if item.place == place), None)
+            if key:
+                yield KeyPair(bundle, key)
+
+
+def missing_files(snapshot: Snapshot, inventory: Inventory) -> Iterator[tuple[Component, str, str]]:
+    """Program, flag and path of every file that a flag names and that is not there, although its folder was read."""
+    present = {(file.host, file.path) for file in snapshot.files}
+    folders = {(file.host, folder) for file in snapshot.files for folder in _folders(file.path)}
+    unread = {gap.where for gap in snapshot.gaps}
+    for program in inventory.components:
+        for name, flag in dict.fromkeys((*CERTIFICATE_FLAGS, *_KEYS, *sorted(OTHER_FILE_FLAGS))):
+            path = program.flags.get(flag, "") if name == program.program else ""
+            looked = any((program.host, folder) in folders for folder in _folders(path)[:2])
+            if looked and (program.host, path) not in present and not any(path in where for where in unread):
+                yield program, flag, path
+
+
+def key_mismatch(case: Case) -> Judgement:
+    """A private key and the certificate beside it have different public keys."""
+    pairs = [pair for pair in key_pairs(case.inventory) if _concerns(case, pair.certificate, pair.key)]
+    wrong = [pair for pair in pairs if pair.matches is False]
+    if wrong:
+        return confirmed(*(fact for pair in wrong for fact in _mismatch(pair)))
+    judged = [pair for pair in pairs if pair.matches]
+    if judged:
+        return ruled_out(f"every pair that was read belongs together ({len(judged)})", judged[0].certificate.place)
+    return undecided()
+
+
+def pem_swapped(case: Case) -> Judgement:
+    """The certificate's place holds a key, or the key's a certificate."""
+    found = []
+    for pair in key_pairs(case.inventory):
+        if pair.certificate is pair.key or not _concerns(case, pair.certificate, pair.key):
+            continue
+        if pair.certificate.keys and not pair.certificate.certificates:
+            found.append(Evidence("a private key stands where the certificate belongs", pair.certificate.place))
+        if pair.key.certificates and not pair.key.keys:
+            found.append(Evidence("a certificate stands where the private key belongs", pair.key.place))
+    if found:
+        return confirmed(*found)
+    return ruled_out("certificates and keys stand where they belong") if _any_pair(case) else undecided()
+
+
+def pem_double_encoded(case: Case) -> Judgement:
+    """base64 within base64: typical of a Secret or kubeconfig that was filled from another one's data."""
+    return _broken(case, lambda error: DOUBLE_ENCODED in error)
+
+
+def pem_missing(case: Case) -> Judgement:
+    """Something else than PEM: an empty file, an error page, a path in place of the content."""
+    return _broken(
+        case,
+        lambda error: (
+            error.startswith(("empty", "no PEM", "an HTML", "not valid base64", "larger"))
+            and DOUBLE_ENCODED not in error
+        ),
+    )
+
+
+def pem_truncated(case: Case) -> Judgement:
+    """A PEM block that begins and cannot be read to its end."""
+    return _broken(case, lambda error: error.startswith(("truncated", "malformed", "ends as", "not valid base64")))
+
+
+def file_missing(case: Case) -> Judgement:
+    """A flag names a file that is not there."""
+    found = [item for item in missing_files(case.world.snapshot, case.inventory) if case.symptom.file in {"", item[2]}]
+    if found:
+        return confirmed(
+            *(Evidence(f"--{flag}={path}: there is no such file", program.place) for program, flag, path in found)
+        )
+    if case.inventory.components:
+        return ruled_out("every file that a flag names is there", case.inventory.components[0].place)
+    return undecided(*((Evidence(f"{case.symptom.file}: no such file", "the message"),) if case.symptom.file else ()))
+
+
+_KEYS = tuple((program, key_flag) for (program, _), key_flag in KEY_FLAGS.items())
+
+
+def _flagged(inventory: Inventory) -> Iterator[tuple[Component, str, str]]:
+    for program in inventory.components:
+        for (name, certificate_flag), key_flag in KEY_FLAGS.items():
+            if name == program.program and certificate_flag in program.flags and key_flag in program.flags:
+                yield program, certificate_flag, key_flag
+
+
+def _pair(inventory: Inventory, certificate: str, key: str, host: str) -> KeyPair | None:
+    first, second = inventory.file(certificate, host), inventory.file(key, host)
+    return KeyPair(first, second) if first and second else None
+
+
+def _folders(path: str) -> list[str]:
+    """The folders above a file, its own first, down to two levels below the root; none for a relative path."""
+    found = []
+    folder = path.rpartition("/")[0]
+    while folder.startswith("/") and folder.count("/") >= 2:
+        found.append(folder)
+        folder = folder.rpartition("/")[0]
+    return found
+
+
+def _concerns(case: Case, *bundles: Bundle) -> bool:
+    """Whether the message is about one of these: it names no file, or one of theirs."""
+    return not case.symptom.file or any(bundle.path == case.symptom.file for bundle in bundles)
+
+
+def _any_pair(case: Case) -> bool:
+    return any(_concerns(case, pair.certificate, pair.key) for pair in key_pairs(case.inventory))
+
+
+def _mismatch(pair: KeyPair) -> tuple[Evidence, ...]:
+    leaf, key = pair.certificate.certificates[0], pair.key.keys[0]
+    return (
+        Evidence(
+            f"{who(leaf)} has the public key {leaf.public_key_sha256[:16]}… ({leaf.key_type})", pair.certificate.place
+        ),
+        Evidence(f"the private key's is {key.public_key_sha256[:16]}… ({key.key_type})", pair.key.place),
+    )
+
+
+def _broken(case: Case, wanted: object) -> Judgement:
+    test = wanted if callable(wanted) else bool
+    bundles = [bundle for bundle in case.inventory.bundles if _concerns(case, bundle)]
+    found = [(bundle, block) for bundle in bundles for block in bundle.broken if test(block.error)]
+    if found:
+        return confirmed(
+            *(
+                Evidence(
+                    f"{block.label or 'content'}: {block.error}{f', line {block.line}' if block.label else ''}",
+                    bundle.place,
+                )
+                for bundle, block in found[:5]
+            )
+        )
+    if bundles:
+        return ruled_out(f"no such content in what was read ({len(bundles)} places)")
+    return undecided()

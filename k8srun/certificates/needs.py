@@ -1,0 +1,39 @@
+"""What this domain reads of a cluster and its hosts."""
+
+from __future__ import annotations
+
+from k8srun.hostfiles import Topic
+from k8srun.kinds import (
+    API_SERVICE,
+    CERTIFICATE_SIGNING_REQUEST,
+    CONFIG_MAP,
+    CUSTOM_RESOURCE_DEFINITION,
+    MUTATING_WEBHOOK,
+    NODE,
+    POD,
+    SECRET,
+    VALIDATING_WEBHOOK,
+)
+from k8srun.snapshot import Need
+
+HOST_NEEDS: tuple[Need, ...] = (Need.host(Topic.PKI), Need.host(Topic.KUBECONFIG), Need.host(Topic.MANIFEST))
+
+DIAGNOSIS_NEEDS: tuple[Need, ...] = (
+    *HOST_NEEDS,
+    Need.host(Topic.KUBELET),
+    Need.endpoint(),
+    *(
+        Need.objects(kind)
+        for kind in (
+            NODE,
+            POD,
+            CONFIG_MAP,
+            SECRET,
+            CERTIFICATE_SIGNING_REQUEST,
+            VALIDATING_WEBHOOK,
+            MUTATING_WEBHOOK,
+            CUSTOM_RESOURCE_DEFINITION,
+            API_SERVICE,
+        )
+    ),
+)
