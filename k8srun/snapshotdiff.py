@@ -18,8 +18,8 @@ import msgspec
 
 from k8srun.fieldchanges import Change, FieldChange, field_changes
 from k8srun.hostfiles import HostFile, Topic
-from k8srun.kinds import SECRET
-from k8srun.pem import CERTIFICATE_LABELS
+from k8srun.kinds import NAMESPACE, SECRET
+from k8srun.pem import CERTIFICATE_LABELS, read_pem
 from k8srun.snapshot import Gap, JsonObject, Need, Snapshot, resource_name
 from k8srun.tls import TlsObservation
 from k8srun.x509.certificate import Certificate, MalformedCertificate
@@ -93,11 +93,11 @@ def diff(old: Snapshot, new: Snapshot) -> SnapshotDiff:
     # That an endpoint was not tried says nothing of it.
     sides = [_Side({_endpoint_name(seen): seen for seen in side.endpoints}, "not tried") for side in both]
     endpoints.compare("TLS endpoints", sides, _endpoint)
-    uids = [side.server.uid if side.server else "" for side in (old, new)]
+    clusters = [_cluster(side) for side in both]
     return SnapshotDiff(
         old_taken_at=old.taken_at,
         new_taken_at=new.taken_at,
-        same_cluster=uids[0] == uids[1] if all(uids) else None,
+        same_cluster=clusters[0] == clusters[1] if all(clusters) else None,
         server=tuple(field_changes(msgspec.to_builtins(old.server) or {}, msgspec.to_builtins(new.server) or {})),
         objects=tuple(objects.changes),
         files=tuple(files.changes),
@@ -134,6 +134,14 @@ class _Section:
             self.unknown.append(Unknown(what, missing_in, other.blind, names))
         else:
             self.changes.extend(ItemChange(name, change) for name in names)
+
+
+def _cluster(side: Snapshot) -> str:
+    """The uid of the kube-system namespace, which identifies a cluster; empty when it is not known."""
+    if side.server and side.server.uid:
+        return side.server.uid
+    namespace = side.find(NAMESPACE, "kube-system") or {}
+    return str((namespace.get("metadata") or {}).get("uid") or "")
 
 
 def _blind(side: Snapshot, need: Need) -> str:
@@ -200,16 +208,28 @@ def _observed(seen: TlsObservation) -> dict[str, Any]:
     return {**{name: plain[name] for name in kept}, "presented": presented}
 
 
+# How a bundle of certificates begins as text (a ConfigMap's `ca.crt`) and in base64 (a webhook's `caBundle`).
+_BUNDLES = ("-----BEGIN CERTIFICATE-----", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t")
+
+
 def _readable(value: Any) -> Any:
     """The value with its certificates as people compare them, in place of their bytes."""
+    if isinstance(value, str):
+        return _bundle(value) if value.startswith(_BUNDLES) else value
     if isinstance(value, Mapping):
         if value.get("label") in CERTIFICATE_LABELS and value.get("der"):
-            try:
-                return _certificate(base64.b64decode(value["der"]))
-            except (binascii.Error, ValueError, TypeError):
-                return dict(value)
+            return _certificate(base64.b64decode(value["der"]))
         return {key: _readable(item) for key, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, list | tuple) else value
+    return [_readable(item) for item in value] if isinstance(value, list) else value
+
+
+def _bundle(text: str) -> Any:
+    try:
+        data = text.encode() if text.startswith("-") else base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return text
+    blocks = read_pem(data)
+    return [_certificate(block.der) for block in blocks] if all(block.is_certificate for block in blocks) else text
 
 
 def _certificate(der: bytes) -> dict[str, Any]:
