@@ -131,8 +131,10 @@ class ReadOnlyClient:
     def _send(self, request: Request, until: float) -> HTTPConnection:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
-        if connection is None or not connection.is_connected:  # the server may have closed it meanwhile
-            connection = self._open()
+        if connection is not None and not connection.is_connected:  # the server has closed it meanwhile
+            connection.close()
+            connection = None
+        connection = connection or self._open()
         send(connection, request, until)
         return connection
 
