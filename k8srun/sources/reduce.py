@@ -10,6 +10,7 @@ caBundles, certificates and certificate requests are public and stay.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from k8srun.snapshot import JsonObject
@@ -160,22 +161,28 @@ def _reduce_named_value(node: dict[str, Any]) -> None:
 
 def _reduce_arguments(arguments: list[str]) -> list[str]:
     """A command line: `--password=x` and `--token x` by name, everything by pattern."""
+    is_mysql = any(argument.endswith(_MYSQL) or _MYSQL_USER.match(argument) for argument in arguments)
     reduced: list[str] = []
     for index, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         before = arguments[index - 1] if index else ""
-        if equals and flag.startswith("-") and " " not in flag and looks_secret(flag, whole=True):
+        if equals and _takes_secret(flag):
             reduced.append(f"{flag}={reduce_value(value)}")
         elif _takes_secret(before) and not argument.startswith("-"):
             reduced.append(reduce_value(argument))
         elif before in {"-u", "--user"} and ":" in argument and not argument.replace(":", "").isdigit():
             user, _, password = argument.partition(":")
             reduced.append(f"{user}:{reduce_value(password)}")
-        elif argument.startswith("-p") and len(argument) > 2 and arguments[0].endswith(("mysql", "mariadb", "dump")):
+        elif is_mysql and argument.startswith("-p"):
             reduced.append(f"-p{reduce_value(argument[2:])}")
         else:
             reduced.append(_clean_string(argument))
     return reduced
+
+
+# MySQL's clients take the password glued to -p. Where only arguments are given, `-uroot` beside it tells them.
+_MYSQL = ("mysql", "mariadb", "mysqldump", "mysqladmin", "mariadb-dump", "mariadb-admin")
+_MYSQL_USER = re.compile(r"-u[a-z]\w*$")
 
 
 def _takes_secret(flag: str) -> bool:

@@ -182,7 +182,7 @@ def _drop_headers(text: str) -> str:
 _NAME = rf"(?=[\w./-]{{0,200}}?(?i:{_HINT}))(?P<name>(?>[\w./-]{{1,300}}))"
 _LINE = re.compile(
     rf"""(?mx)
-    ^(?P<indent>[ \t]*) (?:-[ \t]+)?(?:export[ \t]+|set[ \t]+)?(?P<quote>["']?)
+    ^(?P<indent>[ \t]*) (?:(?:\#|//|;)[ \t]*)? (?:-[ \t]+)?(?:export[ \t]+|set[ \t]+)?(?P<quote>["']?)
     {_NAME} (?P=quote) [ \t]*(?:=|:(?=[ \t\n]))[ \t]*+
     (?P<value> (?:[!&]\S{{1,64}}[ \t]+){{0,2}} [|>][-+\d]{{0,2}}[ \t]*(?:\#[^\n]*)?      # a block scalar
                (?:\n(?:(?P=indent)[ \t]+[^\n]*|[ \t]*(?=\n)))+
