@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import click
 
 from k8srun.cli.options import console, now_option, output_option
 from k8srun.codec import encode
-from k8srun.lab import HEALTHY, Incident, Lab, build, build_all, incident, incidents, load
+from k8srun.lab import HEALTHY, Incident, Lab, Served, build, build_all, incident, incidents, load
 
 _DIRECTORY = click.Path(path_type=Path)
 
@@ -89,22 +89,21 @@ def serve_command(directory: Path, output: str) -> None:
       kubectl --kubeconfig ./lab/expired-serving-certificate/kubeconfig get nodes   # in another terminal
     """
     labs = load(directory)
-    with ExitStack() as serving:
-        served = [(one, serving.enter_context(one.serve())) for one in labs]
-        if output == "json":
-            for one, where in served:
-                fields = {"incident": _name(one), "address": where.address, "kubeconfig": str(one.kubeconfig)}
-                click.echo(encode({"schema": "k8srun.dev/lab-serve/v1", **fields}))
-        else:
-            _table(
-                ("Incident", "Address", "Kubeconfig"),
-                [(_name(one), where.address, str(one.kubeconfig)) for one, where in served],
-            )
-            click.echo("\nServing until Ctrl-C.")
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+    with ExitStack() as serving, suppress(KeyboardInterrupt):
+        _print_served([(one, serving.enter_context(one.serve())) for one in labs], output)
+        threading.Event().wait()
+    click.echo("stopped", err=True)
+
+
+def _print_served(served: list[tuple[Lab, Served]], output: str) -> None:
+    if output == "json":
+        for one, where in served:
+            fields = {"incident": _name(one), "address": where.address, "kubeconfig": str(one.kubeconfig)}
+            click.echo(encode({"schema": "k8srun.dev/lab-serve/v1", **fields}))
+        return
+    rows = [(_name(one), where.address, str(one.kubeconfig)) for one, where in served]
+    _table(("Incident", "Address", "Kubeconfig"), rows)
+    click.echo("\nServing until Ctrl-C.")
 
 
 def _name(one: Lab) -> str:

@@ -122,7 +122,6 @@ def build(
 
     def write(root: Path) -> None:
         _write(root, broken_by, moment, Keys())
-        _mark(root, _Marker(_SCHEMA, moment, incident_name or ""))
 
     _put(directory, write, replace=replace)
     return Lab(directory, broken_by, moment)
@@ -141,7 +140,6 @@ def build_all(directory: Path, now: datetime | None = None, *, replace: bool = F
         for name, broken_by in wanted.items():
             (root / name).mkdir()
             _write(root / name, broken_by, moment, keys)
-            _mark(root / name, _Marker(_SCHEMA, moment, broken_by.name if broken_by else ""))
         _mark(root, _Marker(_SCHEMA, moment, labs=tuple(wanted)))
 
     _put(directory, write, replace=replace)
@@ -183,6 +181,8 @@ def _write(root: Path, broken_by: Incident | None, now: datetime, keys: Keys) ->
             write_control_plane(place, pki, static_pods, logs, now)
         else:
             write_worker(place, pki, node)
+    _ = Lab(root, broken_by, now).symptom  # so that one that cannot be told is found out here
+    _mark(root, _Marker(_SCHEMA, now, broken_by.name if broken_by else ""))
 
 
 def _write_kubeconfig(tree: Tree, pki: Pki) -> None:
@@ -208,16 +208,12 @@ def _write_manifests(tree: Tree, objects: Iterable[JsonDict]) -> None:
 
 
 def _logs(broken_by: Incident | None, pki: Pki, now: datetime) -> dict[str, tuple[str, ...]]:
-    if broken_by is None or not broken_by.logs:
+    """The log lines of the incident, filled in."""
+    if broken_by is None:
         return {}
-    values = facts(
-        pki["apiserver"].certificate,
-        pki["workstation"].certificate,
-        now=now,
-        offset=broken_by.clock_offset(now),
-        host=_HOST,
-        port=_PORT,
-    )
+    offset = broken_by.clock_offset(now)
+    serving, client = pki["apiserver"].certificate, pki["workstation"].certificate
+    values = facts(serving, client, now=now, offset=offset, host=_HOST, port=_PORT)
     where = f"logs of {broken_by.name}"
     return {name: tuple(fill(line, values, where=where) for line in lines) for name, lines in broken_by.logs.items()}
 

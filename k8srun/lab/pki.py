@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 from cryptography import x509
@@ -48,21 +49,21 @@ class CertificateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str
     common_name: str
     organizations: tuple[str, ...] = ()
-    usages: tuple[str, ...] = ("client",)
+    usages: tuple[Literal["server", "client"], ...] = ("client",)
     sans: tuple[str, ...] = ()
     not_before: str = ""
     not_after: str = "+325d"
 
 
 class PkiSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Every CA and leaf by id, and which CA each holder of a kubeconfig believes in (a node's name, `workstation`).
+    """Every CA and leaf by id, and who does not believe in `ca`: a node's name or `workstation`, and in what instead.
 
     The id of a certificate that a node keeps is its path below /etc/kubernetes/pki. `trusts` may name a leaf as well.
     """
 
     authorities: Mapping[str, AuthoritySpec]
     certificates: Mapping[str, CertificateSpec]
-    trusts: Mapping[str, str]
+    trusts: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class Pki:
 
     def trusted_by(self, holder: str) -> Pair:
         """What `holder` takes for the cluster's CA; only its certificate is of use."""
-        return self[self._trusts[holder]]
+        return self[self._trusts.get(holder, "ca")]
 
     @property
     def service_account_public_pem(self) -> bytes:

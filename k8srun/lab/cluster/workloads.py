@@ -39,35 +39,7 @@ def _deployment(state: State, item: JsonDict) -> None:
     spec.setdefault("strategy", {"type": "RollingUpdate", "rollingUpdate": rolling})
     default_spec(spec["template"]["spec"])
     metadata, count = item["metadata"], spec["replicas"]
-    pod_hash = suffix(json.dumps(spec["template"], sort_keys=True), 10)
-    labels = {**spec["template"]["metadata"]["labels"], "pod-template-hash": pod_hash}
-    replica_set: JsonDict = {
-        "apiVersion": "apps/v1",
-        "kind": "ReplicaSet",
-        "metadata": {
-            "name": f"{metadata['name']}-{pod_hash}",
-            "namespace": metadata["namespace"],
-            "labels": labels,
-            "annotations": {
-                "deployment.kubernetes.io/desired-replicas": str(count),
-                "deployment.kubernetes.io/revision": "1",
-            },
-            "generation": 1,
-            "ownerReferences": [owner(item)],
-        },
-        "spec": {
-            "replicas": count,
-            "selector": {"matchLabels": {**spec["selector"]["matchLabels"], "pod-template-hash": pod_hash}},
-            "template": {**spec["template"], "metadata": {**spec["template"]["metadata"], "labels": labels}},
-        },
-        "status": {
-            "replicas": count,
-            "fullyLabeledReplicas": count,
-            "readyReplicas": count,
-            "availableReplicas": count,
-            "observedGeneration": 1,
-        },
-    }
+    replica_set = _replica_set(item)
     rolled_out = age(replica_set, state.now, at_most=_OLDEST_POD)
     state.add(replica_set, timestamp(rolled_out))
     for index in range(count):
@@ -90,6 +62,40 @@ def _deployment(state: State, item: JsonDict) -> None:
                 rolled_out,
             ),
         ],
+    }
+
+
+def _replica_set(deployment: JsonDict) -> JsonDict:
+    metadata, spec = deployment["metadata"], deployment["spec"]
+    count, template = spec["replicas"], spec["template"]
+    pod_hash = suffix(json.dumps(template, sort_keys=True), 10)
+    labels = {**template["metadata"]["labels"], "pod-template-hash": pod_hash}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"{metadata['name']}-{pod_hash}",
+            "namespace": metadata["namespace"],
+            "labels": labels,
+            "annotations": {
+                "deployment.kubernetes.io/desired-replicas": str(count),
+                "deployment.kubernetes.io/revision": "1",
+            },
+            "generation": 1,
+            "ownerReferences": [owner(deployment)],
+        },
+        "spec": {
+            "replicas": count,
+            "selector": {"matchLabels": {**spec["selector"]["matchLabels"], "pod-template-hash": pod_hash}},
+            "template": {**template, "metadata": {**template["metadata"], "labels": labels}},
+        },
+        "status": {
+            "replicas": count,
+            "fullyLabeledReplicas": count,
+            "readyReplicas": count,
+            "availableReplicas": count,
+            "observedGeneration": 1,
+        },
     }
 
 
@@ -160,48 +166,51 @@ def _cron_job(state: State, item: JsonDict) -> None:
     spec.setdefault("successfulJobsHistoryLimit", 3)
     spec.setdefault("failedJobsHistoryLimit", 1)
     spec["jobTemplate"].setdefault("metadata", {})
-    template = spec["jobTemplate"]["spec"]["template"]
-    default_spec(template["spec"])
+    default_spec(spec["jobTemplate"]["spec"]["template"]["spec"])
     ran = age(item, state.now, at_most=timedelta(hours=12)).replace(second=0, microsecond=0)
     done = ran + timedelta(seconds=45)
+    job = _job(item, ran, done)
+    state.add(job, timestamp(ran))
+    _pod(state, job, f"{job['metadata']['name']}-{suffix(uid(job), 5)}", ran, completed=True)
+    item["metadata"].setdefault("generation", 1)
+    item["status"] = {"lastScheduleTime": timestamp(ran), "lastSuccessfulTime": timestamp(done)}
+
+
+def _job(cron_job: JsonDict, ran: datetime, done: datetime) -> JsonDict:
+    metadata, template = cron_job["metadata"], cron_job["spec"]["jobTemplate"]["spec"]["template"]
+    name = f"{metadata['name']}-{int(ran.timestamp()) // 60}"
     job: JsonDict = {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": f"{item['metadata']['name']}-{int(ran.timestamp()) // 60}",
-            "namespace": item["metadata"]["namespace"],
-            "generation": 1,
-            "annotations": {"batch.kubernetes.io/cronjob-scheduled-timestamp": timestamp(ran)},
-            "ownerReferences": [owner(item)],
-        },
+        "metadata": {"name": name, "namespace": metadata["namespace"]},
     }
-    job_labels = {
-        "batch.kubernetes.io/controller-uid": uid(job),
-        "batch.kubernetes.io/job-name": job["metadata"]["name"],
+    identity = uid(job)
+    labels = {
+        **(template.get("metadata") or {}).get("labels", {}),
+        "batch.kubernetes.io/controller-uid": identity,
+        "batch.kubernetes.io/job-name": name,
     }
-    labels = {**(template.get("metadata") or {}).get("labels", {}), **job_labels}
-    job["metadata"]["labels"] = labels
+    job["metadata"] |= {
+        "generation": 1,
+        "annotations": {"batch.kubernetes.io/cronjob-scheduled-timestamp": timestamp(ran)},
+        "ownerReferences": [owner(cron_job)],
+        "labels": labels,
+    }
     job["spec"] = {
         "backoffLimit": 6,
         "completionMode": "NonIndexed",
         "completions": 1,
         "parallelism": 1,
         "podReplacementPolicy": "TerminatingOrFailed",
-        "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": uid(job)}},
+        "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": identity}},
         "suspend": False,
         "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
     }
+    reached = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
+    times = {"lastProbeTime": timestamp(done), "lastTransitionTime": timestamp(done)}
     job["status"] = {
         "conditions": [
-            {
-                "type": kind,
-                "status": "True",
-                "lastProbeTime": timestamp(done),
-                "lastTransitionTime": timestamp(done),
-                "reason": "CompletionsReached",
-                "message": "Reached expected number of succeeded pods",
-            }
-            for kind in ("SuccessCriteriaMet", "Complete")
+            {"type": kind, "status": "True", **times, **reached} for kind in ("SuccessCriteriaMet", "Complete")
         ],
         "startTime": timestamp(ran),
         "completionTime": timestamp(done),
@@ -210,10 +219,7 @@ def _cron_job(state: State, item: JsonDict) -> None:
         "terminating": 0,
         "uncountedTerminatedPods": {},
     }
-    state.add(job, timestamp(ran))
-    _pod(state, job, f"{job['metadata']['name']}-{suffix(uid(job), 5)}", ran, completed=True)
-    item["metadata"].setdefault("generation", 1)
-    item["status"] = {"lastScheduleTime": timestamp(ran), "lastSuccessfulTime": timestamp(done)}
+    return job
 
 
 def _pod(
