@@ -46,6 +46,7 @@ def start(
     incident: str = "",
     namespaces: Sequence[str] = (),
     allow_exec: bool = False,
+    secrets: bool = False,
     now: str = "",
 ) -> Investigation:
     """Read the sources and begin. Without any source the embedded lab is used, and says so.
@@ -70,6 +71,7 @@ def start(
         incident=incident,
         namespaces=tuple(namespaces),
         allow_exec=allow_exec,
+        secrets=secrets,
     )
     needs = needs_of(find_runbook(runbook).calls) if runbook else None
     clock = parse_time(now, where="now") if now else datetime.now(UTC)

@@ -46,6 +46,9 @@ _SOURCES = (
         "--namespace", "-n", "namespaces", multiple=True, metavar="NS", help="With --context: only these. Repeatable."
     ),
     click.option("--allow-exec", is_flag=True, help="Let a file given with --kubeconfig run its exec plugin."),
+    click.option(
+        "--secrets", is_flag=True, help="With --context: read Secrets too; only what is public of them stays."
+    ),
 )
 
 
@@ -65,6 +68,7 @@ def source_options(function: F) -> F:
             incident=kwargs.pop("incident"),
             namespaces=kwargs.pop("namespaces"),
             allow_exec=kwargs.pop("allow_exec"),
+            secrets=kwargs.pop("secrets"),
         )
         return function(*args, sources=sources, **kwargs)
 

@@ -19,7 +19,7 @@ _ENDPOINTS = ("Endpoint", "Seen from", "Outcome", "Protocol", "Presented", "Aler
 
 def certificates(held: Iterable[Held], now: datetime) -> pd.DataFrame:
     """One row a certificate and place, the first to end first."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "Where": item.place,
             "Role": item.role,
@@ -38,7 +38,7 @@ def certificates(held: Iterable[Held], now: datetime) -> pd.DataFrame:
 
 def endpoints(snapshot: Snapshot) -> pd.DataFrame:
     """One row a handshake: how it ended and what the peer presented, leaf first."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "Endpoint": seen.address if seen.name == seen.host else f"{seen.address} as {seen.name}",
             "Seen from": seen.seen_from,

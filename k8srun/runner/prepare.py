@@ -16,7 +16,7 @@ from k8srun.sources.options import SourceOptions
 
 SOURCE_NAMES = tuple(field.name for field in dataclasses.fields(SourceOptions))
 # These only say more about another: a runbook that has no other looks at what it brings along.
-_QUALIFIERS = {"incident", "namespaces", "allow_exec"}
+_QUALIFIERS = {"incident", "namespaces", "allow_exec", "secrets"}
 
 
 def prepare(

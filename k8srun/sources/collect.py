@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from k8srun.kinds import SECRET
 from k8srun.lab import DEFAULT_INCIDENT, Lab, build
+from k8srun.permissions import Tier, needs_of
 from k8srun.snapshot import Need, Snapshot, merge
 from k8srun.sources.files import read_files
 from k8srun.sources.host import read_host
@@ -57,7 +59,7 @@ def _read(options: SourceOptions, needs: Iterable[Need] | None, now: datetime) -
             context="" if options.context == CURRENT_CONTEXT else options.context,
             allow_exec=options.allow_exec,
             namespaces=options.namespaces,
-            needs=needs,
+            needs=_asked(options, needs),
             now=now,
         )
     if options.from_paths:
@@ -70,6 +72,12 @@ def _read(options: SourceOptions, needs: Iterable[Need] | None, now: datetime) -
         yield Snapshot(
             taken_at=now, origin=(f"endpoint {seen.address}",), endpoints=(seen,), observed=frozenset({Need.endpoint()})
         )
+
+
+def _asked(options: SourceOptions, needs: Iterable[Need] | None) -> frozenset[Need]:
+    """What a live cluster is asked for. Secrets only when the user says so: that is the base tier's promise."""
+    wanted = needs_of(Tier.SECRETS) if needs is None else frozenset(needs)
+    return wanted if options.secrets else wanted - {Need.objects(SECRET)}
 
 
 def _read_lab(lab: Lab, now: datetime) -> Snapshot:

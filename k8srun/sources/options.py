@@ -24,6 +24,7 @@ class SourceOptions:
         lab, incident: the embedded lab, and which incident of it.
         namespaces: read only these namespaces of a live cluster.
         allow_exec: let the exec plugin of a file given as `kubeconfig` run.
+        secrets: read the Secrets of a live cluster too (reduced on reading); without it they are not asked for.
     """
 
     snapshot: str = ""
@@ -36,6 +37,7 @@ class SourceOptions:
     incident: str = ""
     namespaces: tuple[str, ...] = ()
     allow_exec: bool = False
+    secrets: bool = False
 
     @property
     def given(self) -> bool:

@@ -1,0 +1,25 @@
+"""What a runbook must be able to read, derived from the questions that it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from k8srun.assessment.checks import CHECKS
+from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS
+from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE
+from k8srun.snapshot import Need
+
+_DISTRIBUTION_NEEDS = tuple(Need.objects(kind) for kind in (NODE, CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION))
+
+# Method of the investigation → what its answer rests on. What is not here needs nothing of its own.
+_QUESTIONS: Mapping[str, tuple[Need, ...]] = {
+    "diagnose": DIAGNOSIS_NEEDS,
+    "certificates": DIAGNOSIS_NEEDS,
+    "distribution": _DISTRIBUTION_NEEDS,
+    "evaluate": tuple(dict.fromkeys(need for check in CHECKS for need in check.needs)),
+}
+
+
+def needs_of(calls: Iterable[str]) -> frozenset[Need]:
+    """The needs of the methods that a runbook calls on its investigation."""
+    return frozenset(need for call in calls for need in _QUESTIONS.get(call, ()))
