@@ -60,6 +60,12 @@ def show(runbook: str, output: str) -> None:
         run_output.print_runbook(console(), found)
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only; it knows of the limits of a container
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def run_options(function: F) -> F:
     """Add the options that `run` and `batch` share; the command receives `out`, `limits` and `now`."""
 
@@ -138,7 +144,7 @@ def run(
       k8srun run x509-error --endpoint 127.0.0.1:6443 -p symptom="$(kubectl get nodes 2>&1)"
     """
     request = prepare(find_runbook(runbook), texts=_texts(pairs), values=_values(params_file), sources=sources, now=now)
-    _make_folder(out)
+    _prepare_folder(out)
     with stopped_by_signals() as stop, run_output.waiting(request.runbook.id):
         ended = execute(request, out, limits, stop)
     report, code = _report(ended)
@@ -154,7 +160,7 @@ def run(
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
+    default=processors,
     show_default="number of processors",
     metavar="N",
     help="How many run at a time.",
@@ -177,8 +183,7 @@ def batch(
     """
     requests = _requests(runs, sources, now)
     admit(requests)
-    _make_folder(out)
-    settle(out)
+    _prepare_folder(out)
     ended: list[Run] = []
     worst = ExitCode.CLEAN
     with stopped_by_signals() as stop, run_output.progress(len(requests)) as progress:
@@ -248,11 +253,13 @@ def _read_text(path: Path) -> str:
         raise InputError(f"cannot be read: {error}", where=str(path)) from None
 
 
-def _make_folder(out: Path) -> None:
+def _prepare_folder(out: Path) -> None:
+    """Make the folder of the results, and mark the runs in it whose runner was killed."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot be made: {error.strerror}", where=str(out), do="Choose another with --out.") from None
+    settle(out)
 
 
 def _report(ended: Run) -> tuple[Path | None, ExitCode]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from k8srun.runner.execute import Limits, Request, Run, execute
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def stopped_by_signals() -> Iterator[Event]:
@@ -24,7 +26,9 @@ def stopped_by_signals() -> Iterator[Event]:
     def set_stop(_number: int, _frame: Any) -> None:
         stop.set()
 
-    previous = {number: signal.signal(number, set_stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # What was ignored stays so: that is how `nohup` keeps a batch going.
+    numbers = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, set_stop) for number in numbers}
     try:
         yield stop
     finally:

@@ -85,8 +85,8 @@ def settle(out: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _mark_killed(path.parent)
             path.unlink(missing_ok=True)
-        except BlockingIOError:
-            continue  # Its runner lives.
+        except (BlockingIOError, InputError):
+            continue  # Its runner lives, or someone else wrote the record: the index lists it as unreadable.
         finally:
             os.close(lock)
 
