@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
@@ -127,7 +128,7 @@ def _explained(one: Incident) -> dict[str, Any]:
     return {field: getattr(one, field) for field in fields}
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - not needed for -o json
 
     table = Table(box=None, pad_edge=False)
