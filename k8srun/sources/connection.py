@@ -145,7 +145,7 @@ def server_of(chosen: ChosenContext, environ: Mapping[str, str]) -> Server:
 
 
 def _address(entry: Mapping[str, Any], chosen: ChosenContext) -> tuple[str, SplitResult]:
-    server = text_of(entry, "server").rstrip("/")
+    server = text_of(entry, "server")
     if "://" not in server:
         # As client-go: TLS where there is anything that only makes sense with it.
         tls = [*(f"certificate-authority{end}" for end in ("", "-data")), "insecure-skip-tls-verify"]
@@ -162,7 +162,7 @@ def _address(entry: Mapping[str, Any], chosen: ChosenContext) -> tuple[str, Spli
             where=chosen.path,
             do="It must be https://HOST:PORT; credentials belong to the user's entry.",
         )
-    return server, parts
+    return server.rstrip("/"), parts
 
 
 def connect(chosen: ChosenContext, server: Server, *, allow_exec: bool, timeout: float) -> Connection:

@@ -1,4 +1,4 @@
-"""The connection to an apiserver: it trusts what Kubernetes' own clients trust, goes where they go, and leaks no key."""
+"""The connection to an apiserver: it trusts what Kubernetes' own clients trust, and leaks no key."""
 
 from __future__ import annotations
 

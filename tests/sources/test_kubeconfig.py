@@ -1,4 +1,4 @@
-"""Kubeconfigs: what stays of one in a snapshot, where one is looked for, and what a connection takes from it."""
+"""The reduced view of a kubeconfig: what stays of one in a snapshot."""
 
 from __future__ import annotations
 
