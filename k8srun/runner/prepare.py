@@ -15,8 +15,8 @@ from k8srun.sources.library import find_runbook
 from k8srun.sources.options import SourceOptions
 
 SOURCE_NAMES = tuple(field.name for field in dataclasses.fields(SourceOptions))
-# These only say more about another: a runbook that has no other looks at what it brings along.
-_QUALIFIERS = {"incident", "namespaces", "allow_exec", "secrets"}
+# Those that say where to look; the others say more about one of them. A runbook without any brings its own cluster.
+_PLACES = ("snapshot", "context", "kubeconfig", "from_paths", "host_root", "endpoint", "lab")
 
 
 def prepare(
@@ -52,7 +52,7 @@ def prepare(
         if name in given:
             raise InputError(f"{name} is given twice: as {_option(name)} and as a parameter")
     chosen = {**given, **{name: _plain(value) for name, value in options.items()}}
-    if any(runbook.parameter(name) for name in SOURCE_NAMES if name not in _QUALIFIERS):
+    if any(runbook.parameter(name) for name in _PLACES):
         chosen.update(_all_sources(runbook, chosen))
     return Request(runbook, validate(runbook.parameters, chosen))
 
