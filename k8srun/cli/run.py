@@ -47,17 +47,20 @@ def list_runbooks(kind: str | None, output: str) -> None:
 @click.argument("runbook")
 @output_option("table", "json")
 def show(runbook: str, output: str) -> None:
-    """Show what a runbook answers, and its parameters.
+    """Show what a runbook answers, its parameters, and what it must be able to read.
 
     \b
     Example:
       k8srun show x509-error
     """
     found = find_runbook(runbook)
+    from k8srun.assessment.needs import needs_of  # noqa: PLC0415 - loads every check, which `run` has no use for
+
+    needs = sorted(map(str, needs_of(found.calls)))
     if output == "json":
-        click.echo(pretty(document("k8srun.dev/show/v1", found)))
+        click.echo(pretty({**document("k8srun.dev/show/v1", found), "needs": needs}))
     else:
-        run_output.print_runbook(console(), found)
+        run_output.print_runbook(console(), found, needs)
 
 
 def processors() -> int:

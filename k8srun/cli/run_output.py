@@ -13,7 +13,7 @@ import click
 from k8srun.cli.options import console
 from k8srun.findings import Verdict
 from k8srun.record import RunStatus
-from k8srun.runner.prepare import SOURCE_NAMES
+from k8srun.runner.prepare import SOURCE_NAMES, option_of
 from k8srun.text import plural, visible
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def print_runbooks(out: Console, runbooks: Sequence[Runbook]) -> None:
     out.print("\nMore about one: k8srun show RUNBOOK")
 
 
-def print_runbook(out: Console, runbook: Runbook) -> None:
-    """What a runbook answers, when it is the right one, its parameters, and how it is run."""
+def print_runbook(out: Console, runbook: Runbook, needs: Sequence[str]) -> None:
+    """What a runbook answers, when it is the right one, its parameters, what it reads, and how it is run."""
     out.print(runbook.title, style="bold")
     out.print(f"{runbook.summary}\n")
     if runbook.changes_cluster:
@@ -55,11 +55,12 @@ def print_runbook(out: Console, runbook: Runbook) -> None:
             parameters.add_row(parameter.name, parameter.type, repr(parameter.default), parameter.help)
     if parameters.row_count:
         out.print(parameters)
-    looks_at = [parameter.name for parameter in runbook.parameters if parameter.name in SOURCE_NAMES]
-    if looks_at:
-        out.print(f"\nSources it can look at: {', '.join(looks_at)}")
-    _print_list(out, "\nReferences", runbook.references)
-    lab = " --lab" if "lab" in looks_at else ""
+    sources = [option_of(parameter.name) for parameter in runbook.parameters if parameter.name in SOURCE_NAMES]
+    if sources:
+        out.print(f"\nWhat to look at, and how: {', '.join(sources)}")
+    _print_list(out, "\nIt must be able to read (what it cannot is UNKNOWN)", needs)
+    _print_list(out, "References", runbook.references)
+    lab = " --lab" if "--lab" in sources else ""
     out.print(f"Run it: k8srun run {runbook.id}{lab}")
 
 

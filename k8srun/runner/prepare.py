@@ -44,13 +44,13 @@ def prepare(
         options["now"] = now
     for name in options:
         if runbook.parameter(name) is None:
-            usable = [_option(other) for other in SOURCE_NAMES if runbook.parameter(other)]
+            usable = [option_of(other) for other in SOURCE_NAMES if runbook.parameter(other)]
             raise InputError(
-                f"{runbook.id} cannot use {_option(name)}: it has no parameter {name}",
+                f"{runbook.id} cannot use {option_of(name)}: it has no parameter {name}",
                 do=f"It can use: {', '.join(usable)}." if usable else "It takes no source.",
             )
         if name in given:
-            raise InputError(f"{name} is given twice: as {_option(name)} and as a parameter")
+            raise InputError(f"{name} is given twice: as {option_of(name)} and as a parameter")
     chosen = {**given, **{name: _plain(value) for name, value in options.items()}}
     if any(runbook.parameter(name) for name in _PLACES):
         chosen.update(_all_sources(runbook, chosen))
@@ -118,6 +118,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _option(name: str) -> str:
+def option_of(name: str) -> str:
+    """The option of the command line for a source parameter: `from_paths` is `--from`."""
     special = {"from_paths": "--from", "namespaces": "--namespace"}
     return special.get(name, "--" + name.replace("_", "-"))

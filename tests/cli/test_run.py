@@ -73,8 +73,15 @@ def test_list_can_be_narrowed_to_a_kind(tmp_path):
 def test_show_explains_parameters_and_sources_and_gives_an_example(tmp_path):
     code, out, _ = k8srun(tmp_path, "show", "x509-error")
     assert code == 0
-    for expected in ("x509: certificate signed by unknown authority", "host_root", "k8srun run x509-error --lab"):
+    for expected in ("x509: certificate signed by unknown authority", "--host-root", "k8srun run x509-error --lab"):
         assert expected in out
+
+
+def test_show_says_what_the_questions_of_the_runbook_must_be_able_to_read(tmp_path):
+    _, out, _ = k8srun(tmp_path, "show", "x509-error")
+    assert "  a TLS endpoint\n" in out
+    _, out, _ = k8srun(tmp_path, "show", write_runbook(tmp_path, "none", FINISH).path, "-o", "json")
+    assert json.loads(out)["needs"] == []
 
 
 def test_show_as_json_is_one_versioned_object(tmp_path):
