@@ -20,6 +20,11 @@ def encode(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
+def canonical(value: object) -> bytes:
+    """As `encode`, with the keys of every object in order: equal values give equal bytes, to hash or to sign."""
+    return msgspec.json.encode(value, order="deterministic")
+
+
 def pretty(value: object) -> str:
     """`value` as indented JSON for files that people read."""
     return msgspec.json.format(encode(value), indent=2).decode()

@@ -1,0 +1,247 @@
+"""JSON Patch as the Kubernetes API server applies it, and the patch that takes one back.
+
+Source: RFC 6902, RFC 6901, and evanphx/json-patch v4, which the API server uses. Where they differ the server's answer
+stands: a `test` for null passes where the field is absent, and numbers and texts are equal when they are written alike
+(`1` is not `1.0`). Negative indexes and operations on the whole document are refused: no fix needs them.
+
+No library does the second half of this module: saying which expectation failed and with what was found, and the
+inverse of a patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+Operation = Mapping[str, Any]
+
+OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
+_WITH_VALUE = frozenset({"add", "replace", "test"})
+_WITH_FROM = frozenset({"move", "copy"})
+_ABSENT: Any = object()
+
+
+class PatchError(ValueError):
+    """An operation cannot be applied to the object; the message names operation and path."""
+
+
+def escape(key: str) -> str:
+    """A key as a token of a JSON Pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def pointer(*keys: str | int) -> str:
+    """The JSON Pointer to a place: `pointer("metadata", "labels", "a/b")` is `/metadata/labels/a~1b`."""
+    return "".join(f"/{escape(str(key))}" for key in keys)
+
+
+def tokens(path: str) -> list[str]:
+    """The keys of a JSON Pointer.
+
+    Raises:
+        PatchError: it is not one, or it is that of the whole document.
+    """
+    if not path.startswith("/"):
+        raise PatchError(f"{path!r} is no JSON Pointer to a part of the object: it must begin with /")
+    return [token.replace("~1", "/").replace("~0", "~") for token in path[1:].split("/")]
+
+
+def find(value: Any, path: str, default: Any = None) -> Any:
+    """What is at a path, or `default`."""
+    for key in tokens(path):
+        value = _child(value, key)
+        if value is _ABSENT:
+            return default
+    return value
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: True is not 1, and 1 is not 1.0."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return bool(one == other)
+
+
+def problem(operation: object) -> str:
+    """Why this is no operation of a JSON Patch; empty if it is one."""
+    if not isinstance(operation, Mapping):
+        return "an operation must be an object"
+    kind = operation.get("op")
+    if kind not in OPERATIONS:
+        return f"there is no operation {kind!r}"
+    if kind in _WITH_VALUE and "value" not in operation:
+        return f"{kind} has no value"
+    for field in ("path", "from") if kind in _WITH_FROM else ("path",):
+        if not isinstance(operation.get(field), str):
+            return f"{kind} has no {field}"
+        try:
+            tokens(operation[field])
+        except PatchError as error:
+            return str(error)
+    return ""
+
+
+def patched(value: Any, operations: Sequence[Operation]) -> Any:
+    """A copy of `value` with the operations applied.
+
+    Raises:
+        PatchError: one cannot be applied, or a `test` failed.
+    """
+    result = deepcopy(value)
+    for operation in operations:
+        _apply(result, operation)
+    return result
+
+
+def failed_tests(value: Any, operations: Sequence[Operation]) -> list[tuple[str, Any, Any]]:
+    """The `test` operations that stand before any change and do not hold: path, what was expected, what is there."""
+    failed = []
+    for operation in operations:
+        if operation["op"] != "test":
+            break
+        found = find(value, operation["path"])
+        if not equal(found, operation["value"]):
+            failed.append((operation["path"], operation["value"], found))
+    return failed
+
+
+def inverse(value: Any, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """The patch that takes `operations` back, once they were applied to `value`.
+
+    It first tests that what they left behind is still there. A list that they touched is tested whole, since an index
+    says nothing once somebody else has changed the list.
+
+    Raises:
+        PatchError: they cannot be applied to `value`.
+    """
+    changing = [operation for operation in operations if operation["op"] != "test"]
+    current, undo, touched = deepcopy(value), [], []
+    for operation in changing:
+        touched.append(_tested_path(current, operation["path"]))
+        if operation["op"] == "move":
+            touched.append(_tested_path(current, operation["from"]))
+        undo[:0] = _undo_one(current, operation)
+        _apply(current, operation)
+    tests = [{"op": "test", "path": path, "value": deepcopy(find(current, path))} for path in dict.fromkeys(touched)]
+    return (*tests, *undo)
+
+
+def difference(old: Any, new: Any, path: str = "") -> list[Operation]:
+    """Operations that make `new` of `old`, both objects. Lists are replaced whole."""
+    operations: list[Operation] = []
+    for key in sorted(old.keys() - new.keys()):
+        operations.append({"op": "remove", "path": path + pointer(key)})
+    for key in sorted(new):
+        place = path + pointer(key)
+        if key not in old:
+            operations.append({"op": "add", "path": place, "value": new[key]})
+        elif isinstance(old[key], dict) and isinstance(new[key], dict):
+            operations += difference(old[key], new[key], place)
+        elif not equal(old[key], new[key]):
+            operations.append({"op": "replace", "path": place, "value": new[key]})
+    return operations
+
+
+def _child(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(key, _ABSENT)
+    if isinstance(value, list) and _is_index(key) and int(key) < len(value):
+        return value[int(key)]
+    return _ABSENT
+
+
+def _is_index(key: str) -> bool:
+    return key.isascii() and key.isdigit() and (key == "0" or not key.startswith("0"))
+
+
+def _parent(value: Any, path: str, kind: str) -> tuple[Any, str]:
+    *before, last = tokens(path)
+    parent = find(value, pointer(*before), _ABSENT) if before else value
+    if not isinstance(parent, dict | list):
+        raise PatchError(f"{kind} {path}: there is nothing at {pointer(*before) or 'the root'}")
+    return parent, last
+
+
+def _position(items: list[Any], key: str, path: str, kind: str) -> int:
+    """The index that a token names; for add also the one behind the last, as a number or `-`."""
+    if key == "-" and kind == "add":
+        return len(items)
+    if not _is_index(key) or int(key) > len(items) - (kind != "add"):
+        raise PatchError(f"{kind} {path}: the list has {len(items)} items")
+    return int(key)
+
+
+def _apply(value: Any, operation: Operation) -> None:
+    kind, path = operation["op"], operation["path"]
+    if kind == "test":
+        parent, key = _parent(value, path, kind)
+        found = _child(parent, key)
+        if not equal(None if found is _ABSENT else found, operation["value"]):
+            raise PatchError(f"test {path}: it is not what was expected")
+    elif kind in {"move", "copy"}:
+        source = find(value, operation["from"], _ABSENT)
+        if source is _ABSENT:
+            raise PatchError(f"{kind} {path}: there is nothing at {operation['from']}")
+        if kind == "move":
+            _put(value, "remove", operation["from"], None)
+        _put(value, "add", path, deepcopy(source))
+    else:
+        _put(value, kind, path, deepcopy(operation.get("value")))
+
+
+def _put(value: Any, kind: str, path: str, new: Any) -> None:
+    parent, key = _parent(value, path, kind)
+    if isinstance(parent, list):
+        index = _position(parent, key, path, kind)
+        if kind == "add":
+            parent.insert(index, new)
+        elif kind == "remove":
+            del parent[index]
+        else:
+            parent[index] = new
+    elif kind != "add" and key not in parent:
+        raise PatchError(f"{kind} {path}: there is nothing there")
+    elif kind == "remove":
+        del parent[key]
+    else:
+        parent[key] = new
+
+
+def _undo_one(value: Any, operation: Operation) -> list[Operation]:
+    """What takes back one operation that is about to be applied to `value`."""
+    kind, path = operation["op"], operation["path"]
+    if kind == "move":
+        source = operation["from"]
+        moved = deepcopy(find(value, source))
+        without = patched(value, [{"op": "remove", "path": source}])
+        placed = _undo_one(without, {"op": "add", "path": path, "value": moved})
+        return [*placed, {"op": "add", "path": source, "value": moved}]
+    parent, key = _parent(value, path, kind)
+    old = _child(parent, key)
+    if kind in {"add", "copy"} and isinstance(parent, list):
+        return [{"op": "remove", "path": _exact(value, path)}]
+    if kind in {"add", "copy"} and old is _ABSENT:
+        return [{"op": "remove", "path": path}]
+    if kind == "remove":
+        return [{"op": "add", "path": path, "value": deepcopy(old)}]
+    return [{"op": "replace", "path": path, "value": deepcopy(old)}]
+
+
+def _exact(value: Any, path: str) -> str:
+    """`path` with a final `-` replaced by the index that it stands for."""
+    parent, key = _parent(value, path, "add")
+    return path[:-1] + str(len(parent)) if key == "-" else path
+
+
+def _tested_path(value: Any, path: str) -> str:
+    """What the inverse tests in place of `path`: the outermost list on the way, or the path itself."""
+    keys = tokens(path)
+    for depth in range(len(keys)):
+        if depth and isinstance(find(value, pointer(*keys[:depth])), list):
+            return pointer(*keys[:depth])
+    return path

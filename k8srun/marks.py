@@ -1,0 +1,100 @@
+"""The state of one object as it was seen, without its content: enough to tell later whether somebody changed it.
+
+Controllers write an object's status all the time, and that is no change in this sense.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from k8srun.codec import canonical
+
+# Written by the server with every request, or repeated elsewhere in the object.
+_BOOKKEEPING = frozenset(
+    {
+        *("uid", "resourceVersion", "generation", "managedFields", "selfLink"),
+        *("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"),
+    }
+)
+# Written by the Deployment controller together with the status.
+_CONTROLLERS_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What identifies one state of one object.
+
+    Attributes:
+        uid, resource_version, generation: as the server counts; generation only for kinds that have one.
+        content: SHA-256 of what people write into the reduced object. It holds no secret, since the object holds none.
+    """
+
+    uid: str
+    resource_version: str = ""
+    generation: int | None = None
+    content: str = ""
+
+
+def mark_of(item: Mapping[str, Any]) -> Mark:
+    """The mark of a reduced object."""
+    metadata = item.get("metadata") or {}
+    return Mark(
+        uid=metadata.get("uid") or "",
+        resource_version=metadata.get("resourceVersion") or "",
+        generation=metadata.get("generation"),
+        content=hashlib.sha256(canonical(written(item))).hexdigest(),
+    )
+
+
+def authored(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without its status and the server's bookkeeping."""
+    kept = {name: value for name, value in item.items() if name != "status"}
+    if item.get("metadata"):
+        kept["metadata"] = {name: value for name, value in item["metadata"].items() if name not in _BOOKKEEPING}
+    return kept
+
+
+def written(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as `authored`, also without what controllers annotate: what its authors wrote, and defaults."""
+    kept = authored(item)
+    metadata = kept.get("metadata") or {}
+    annotations = metadata.pop("annotations", None) or {}
+    by_authors = {name: value for name, value in annotations.items() if name not in _CONTROLLERS_ANNOTATIONS}
+    if by_authors:
+        metadata["annotations"] = by_authors
+    return kept
+
+
+def change_since(mark: Mark, item: Mapping[str, Any] | None) -> str:
+    """What happened to an object since it was marked, in a clause (`it was deleted`); empty if nothing did.
+
+    Args:
+        item: the reduced object as it is now; None if there is none.
+    """
+    if item is None:
+        return "it was deleted"
+    now = mark_of(item)
+    if now.uid != mark.uid:
+        return f"it was deleted and made again (its uid is {now.uid}, not {mark.uid})"
+    if now.resource_version == mark.resource_version:
+        return ""
+    # A kind without a status is written by nobody but people: any new version of it is a change.
+    if "status" in item and (now.generation, now.content) == (mark.generation, mark.content):
+        return ""
+    return f"it was changed{last_writer(item)}"
+
+
+def last_writer(item: Mapping[str, Any]) -> str:
+    """` by NAME at TIME` of the latest change that was not one of the status; empty if the object does not say."""
+    entries = [
+        entry
+        for entry in (item.get("metadata") or {}).get("managedFields") or ()
+        if entry.get("subresource") != "status" and entry.get("time")
+    ]
+    if not entries:
+        return ""
+    latest = max(entries, key=lambda entry: str(entry["time"]))
+    return f" by {latest.get('manager') or 'somebody'} at {latest['time']}"

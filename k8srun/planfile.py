@@ -1,0 +1,198 @@
+"""Plans as files, and what every plan must keep to.
+
+A plan file may come from anybody: nothing in it is believed before it has passed `problems`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from k8srun.codec import decode, document, parse_json, pretty
+from k8srun.errors import InputError
+from k8srun.jsonpatch import problem
+from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST, SECRET, SERVICE_ACCOUNT
+from k8srun.plan import PLAN_SCHEMA, Action, ObjectRef, Plan, Step
+from k8srun.text import visible
+
+# What may stand as one segment of the path of a request. Names of RBAC objects may hold almost anything else.
+_SEGMENT = re.compile(r"(?!\.{1,2}$)[^/%?#\s\x00-\x1f]{1,253}")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_API_VERSION = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?v[a-z0-9]+")
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+
+# The identity of an object, and what the server keeps: a patch may test these and never change them.
+_FIXED = re.compile(r"/(kind|apiVersion|metadata/(name|namespace|uid|resourceVersion|managedFields|generation))(/.*)?")
+_SECRET_VALUES = re.compile(r"/(data|stringData)(/.*)?")
+_SUBRESOURCES = {Action.PATCH: frozenset({"", "approval"}), Action.TOKEN: frozenset({"token"})}
+_SHORTEST_SECONDS = 600
+_SERVER_SETS = ("uid", "resourceVersion", "generation", "managedFields", "creationTimestamp", "generateName")
+
+
+def read_plan(data: bytes | str, *, where: str) -> Plan:
+    """The plan that a file holds.
+
+    Raises:
+        InputError: it is not a plan, or one that must not be applied; the message says which step and why.
+    """
+    raw = parse_json(data, where=where)
+    schema = raw.get("schema") if isinstance(raw, Mapping) else None
+    if schema != PLAN_SCHEMA:
+        raise InputError(
+            f"not a plan: its schema is {visible(str(schema), limit=80)}, not {PLAN_SCHEMA}",
+            where=where,
+            do="Plans are made by the remediation runbooks, and by `k8srun diagnose --plan FILE`.",
+        )
+    plan = decode(data, Plan, where=where)
+    require_valid(plan, where=where)
+    return plan
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as its file holds it."""
+    return pretty(document(PLAN_SCHEMA, plan)) + "\n"
+
+
+def require_valid(plan: Plan, *, where: str = "") -> None:
+    """Raises InputError, naming the first few problems, when the plan breaks a rule."""
+    found = problems(plan)
+    if found:
+        more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+        raise InputError(f"the plan cannot be used: {'; '.join(found[:3])}{more}", where=where)
+
+
+def problems(plan: Plan) -> tuple[str, ...]:
+    """Which rules a plan breaks, a clause each; empty if none."""
+    if not plan.steps:
+        return ("it has no steps",)
+    return tuple(
+        f"step {number} ({visible(str(step), limit=200)}): {problem}"
+        for number, step in enumerate(plan.steps, 1)
+        for problem in _of_step(plan, number, step)
+    )
+
+
+def _of_step(plan: Plan, number: int, step: Step) -> Iterator[str]:
+    if not step.reason:
+        yield "it does not say why"
+    if step.undo is None and not step.irreversible and step.action is not Action.CERTIFICATE:
+        yield "it has no undo and does not say what contains its effect"
+    if step.action in {Action.HOST, Action.KUBECONFIG}:
+        yield from _local(step)
+    elif step.target is None:
+        yield "it names no object"
+    else:
+        yield from _reference(step.target, step.action)
+        if not step.target.uid and step.action is not Action.CREATE and not plan.creates(step.target, number - 1):
+            yield "it has neither the object's uid nor an earlier step that creates it"
+        yield from _RULES[step.action](plan, number, step, step.target)
+
+
+def _local(step: Step) -> Iterator[str]:
+    if step.target is not None:
+        yield "it is not about an object of the cluster"
+    if step.action is Action.HOST and not step.commands:
+        yield "it has no commands"
+    if step.action is Action.KUBECONFIG:
+        if not step.path:
+            yield "it names no file"
+        yield from _operations(step)
+
+
+def _reference(target: ObjectRef, action: Action) -> Iterator[str]:
+    if not _API_VERSION.fullmatch(target.api_version) or not _KIND.fullmatch(target.kind):
+        yield "its apiVersion or kind is not one"
+    if not _SEGMENT.fullmatch(target.name):
+        yield "its object has no name that a request could carry"
+    if target.namespace and not _NAMESPACE.fullmatch(target.namespace):
+        yield "its namespace is not one"
+    if target.subresource not in _SUBRESOURCES.get(action, frozenset({""})):
+        yield f"{action} does not go to the subresource {target.subresource!r}"
+
+
+def _create(_plan: Plan, _number: int, step: Step, target: ObjectRef) -> Iterator[str]:
+    body: Mapping[str, Any] = step.body or {}
+    yield from _same_object(body, target)
+    metadata = body.get("metadata") or {}
+    for name in _SERVER_SETS:
+        if name in metadata:
+            yield f"its object has metadata.{name}, which is the server's"
+    if target.uid:
+        yield "an object that is to be created has no uid yet"
+    if target.of_kind == SECRET and (body.get("data") or body.get("stringData")):
+        yield "a plan holds no secret: name files for its values (from_files)"
+    spec = body.get("spec")
+    if target.of_kind == CERTIFICATE_SIGNING_REQUEST and not (
+        isinstance(spec, Mapping) and spec.get("expirationSeconds")
+    ):
+        yield "a certificate request must have expirationSeconds, since a certificate cannot be called back"
+
+
+def _apply(_plan: Plan, _number: int, step: Step, target: ObjectRef) -> Iterator[str]:
+    yield from _same_object(step.body or {}, target)
+    if not target.uid:
+        yield "apply changes an object that exists: create it instead"
+    if target.of_kind == SECRET:
+        yield "a plan holds no secret: patch it with files (from_files)"
+
+
+def _patch(_plan: Plan, _number: int, step: Step, target: ObjectRef) -> Iterator[str]:
+    yield from _operations(step)
+    for operation in step.patch:
+        for path in (operation.get("path"), operation.get("from")):
+            if not isinstance(path, str):
+                continue
+            if operation.get("op") != "test" and _FIXED.fullmatch(path):
+                yield f"{path} cannot be changed"
+            if target.of_kind == SECRET and _SECRET_VALUES.fullmatch(path) and operation.get("value"):
+                yield "a plan holds no secret: name files for its values (from_files)"
+
+
+def _delete(_plan: Plan, _number: int, _step: Step, _target: ObjectRef) -> Iterator[str]:
+    return iter(())
+
+
+def _token(plan: Plan, number: int, step: Step, target: ObjectRef) -> Iterator[str]:
+    spec = (step.body or {}).get("spec")
+    spec = spec if isinstance(spec, Mapping) else {}
+    if target.of_kind != SERVICE_ACCOUNT or not step.path:
+        yield "a token is one of a ServiceAccount and goes to a file"
+    seconds = spec.get("expirationSeconds")
+    if not isinstance(seconds, int) or seconds < _SHORTEST_SECONDS:
+        yield f"a token must expire: expirationSeconds of at least {_SHORTEST_SECONDS}"
+    bound = spec.get("boundObjectRef")
+    bound = bound if isinstance(bound, Mapping) else {}
+    secret = ObjectRef("v1", "Secret", str(bound.get("name")), target.namespace)
+    if bound.get("kind") != "Secret" or not plan.creates(secret, number - 1):
+        yield "a token must be bound to a Secret that an earlier step creates, so that it can be revoked"
+
+
+def _certificate(_plan: Plan, _number: int, step: Step, target: ObjectRef) -> Iterator[str]:
+    if target.of_kind != CERTIFICATE_SIGNING_REQUEST or not step.path:
+        yield "a certificate is one of a CertificateSigningRequest and goes to a file"
+
+
+_RULES = {
+    Action.CREATE: _create,
+    Action.PATCH: _patch,
+    Action.APPLY: _apply,
+    Action.DELETE: _delete,
+    Action.TOKEN: _token,
+    Action.CERTIFICATE: _certificate,
+}
+
+
+def _operations(step: Step) -> Iterator[str]:
+    found = [problem(operation) for operation in step.patch]
+    yield from (text for text in found if text)
+    if not any(found) and all(operation["op"] == "test" for operation in step.patch) and not step.from_files:
+        yield "its patch changes nothing"
+
+
+def _same_object(body: Mapping[str, Any], target: ObjectRef) -> Iterator[str]:
+    metadata = body.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    said = (body.get("apiVersion"), body.get("kind"), metadata.get("name"), metadata.get("namespace") or "")
+    if said != (target.api_version, target.kind, target.name, target.namespace):
+        yield "its body is another object than its target"
