@@ -152,7 +152,8 @@ s/.*//
 # In any text: tokens and keys by their form, and the values of names that end as a secret's does. A switch (true, false)
 # is no secret: a line break before it, taken out at the end, keeps it from being replaced.
 SECRET='[A-Za-z0-9_.-]*(passw(or)?d|passphrase|pwd|secret|token|credential|(api|access|secret|signing|encryption|shared)[_-]?key|authorization|cookie|dsn|jwt)s?([_-]?(data|value|string|hash|b64|base64|[0-9]+))?'
-QUOTED="\"([^\"\\\\]|\\\\.)*\"|'[^']*'"
+STRING='"([^"\\]|\\.)*"'
+QUOTED="$STRING|'([^']|'')*'"
 SCRUB="
 /-----BEGIN $KEY-----/,/-----END $KEY-----/s/.*/<reduced>/
 s/LS0tLS1CRUdJT[A-Za-z0-9+\\/=_-]*/<reduced>/g
@@ -160,8 +161,9 @@ s/eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_.-]+/<reduced>/g
 s/(bearer|basic)([[:space:]]+)[A-Za-z0-9._~+\\/=-]{8,}/\\1\\2<reduced>/Ig
 s/(:\\/\\/[^\\/@:[:space:]\"']*:)[^@[:space:]\"']+@/\\1<reduced>@/g
 s/(^|[^A-Za-z0-9_.-])($SECRET)([\"']?[[:space:]]*[:=][[:space:]]*)(true|false|null|\"\"|'')/\\1\\2\\8\\n\\9/Ig
+s/(^[[:space:]]*(export +)?)($SECRET)(=|: +)[^\\n[:space:]].*/\\1\\3\\9<reduced>/I
 s/(^|[^A-Za-z0-9_.-])($SECRET)(=|[\"'][[:space:]]*[:=][[:space:]]*)($QUOTED|[^[:space:]\"',;&]+)/\\1\\2\\8<reduced>/Ig
-s/(^[[:space:]]*(- +)?|[{,][[:space:]]*)($SECRET)(:[[:space:]]+)($QUOTED|[^[:space:]\"',}]+)/\\1\\3\\9<reduced>/Ig
+s/([{,][[:space:]]*)($SECRET)(:[[:space:]]+)($QUOTED|[^[:space:]\"',}][^,}]*)/\\1\\2\\8<reduced>/Ig
 s/\\n//g
 "
 
@@ -234,74 +236,132 @@ embedded_key_edits() {
     done
 }
 
-# FILE. YAML or JSON without the values of secret names.
+# FILE. YAML or JSON without the values of secret names. Fails where its lines do not show where a value ends.
 reduce_document() {
-    sed -E -e 's/^[[:space:]]*#.*//' -e "s/^([^\"'#]*[[:space:]])#.*/\\1/" \
-        -e "s/([{,][[:space:]]*[\"']?value[\"']?[[:space:]]*:[[:space:]]*)($QUOTED|[^,}]*)/\\1\"<reduced>\"/g" "$1" |
-        drop_values | scrub
+    case $(sed -n '/[^[:space:]]/{s/^[[:space:]]*\(.\).*/\1/p;q;}' "$1") in
+        '{' | '[') reduce_json "$1" ;;
+        *) reduce_yaml "$1" ;;
+    esac
 }
 
-# Standard input: YAML. The value of a secret field or variable goes, with the lines below that continue it. A `value`
-# whose name is not known (yet) goes as well.
-drop_values() {
-    skip=-1 name='' flag=''
+reduce_json() {
+    rest='[][{},:[:space:]0-9.eE+-]*'
+    if sed -E "s/$STRING//g" "$1" | grep -qvE "^$rest((true|false|null)$rest)*\$" || grep -qE ':[[:space:]]*$' "$1" ||
+        grep -qiE "\"--?$SECRET\"[[:space:]]*(,|\$)" "$1"; then
+        return 1
+    fi
+    sed -E -e "s/(\"value\"[[:space:]]*:[[:space:]]*)$STRING/\\1\"<reduced>\"/g" \
+        -e "s/\"(--?$SECRET)=[^\"]*\"/\"\\1=<reduced>\"/Ig" "$1" | scrub
+}
+
+reduce_yaml() {
+    sed -E -e 's/^[[:space:]]*#.*//' -e "s/^(([^\"'#]|$QUOTED)*[[:space:]])#.*/\\1/" -e 's/[[:space:]]+$//' \
+        -e "s/([{,][[:space:]]*[\"']?value[\"']?[[:space:]]*:[[:space:]]*)($QUOTED|[^,}]*)/\\1\"<reduced>\"/g" \
+        -e "s/([[,][[:space:]]*[\"']?--?$SECRET=)[^]\"',]*/\\1<reduced>/Ig" "$1" >"$work/lines"
+    # Braces and brackets, and the strings in them, must end in the line in which they begin.
+    if sed -E "s/$QUOTED//g" "$work/lines" | grep -E '(^|[:-][[:space:]]+)[[{]' | grep -qE "[\"']|[^]}]\$" ||
+        grep -qiE "[[,][[:space:]]*[\"']?--?(${SECRET})[\"']?[[:space:]]*," "$work/lines"; then
+        return 1
+    fi
+    reduce_lines <"$work/lines" >"$work/values" || return 1
+    scrub <"$work/values"
+}
+
+# Standard input: YAML, a field or an item a line. The value of a secret field, flag or variable goes, with the deeper
+# lines that continue it; so does a `value` whose name is not known. Fails at a line that continues any other value.
+reduce_lines() {
+    skip=-1 text=-1 under=-1 name='' flag=''
     while IFS= read -r line || [ -n "$line" ]; do
         bare=${line#"${line%%[! ]*}"}
         column=$((${#line} - ${#bare}))
-        if [ "$skip" -ge 0 ]; then
-            if [ -z "$bare" ] || [ "$column" -gt "$skip" ]; then
-                echo
-                continue
-            fi
-            skip=-1
+        if [ -z "$bare" ] || { [ "$skip" -ge 0 ] && [ "$column" -gt "$skip" ]; }; then
+            echo
+            continue
         fi
-        case $bare in
-            '- '*)
-                name=''
-                bare=${bare#- }
-                bare=${bare#"${bare%%[! ]*}"}
-                column=$((${#line} - ${#bare}))
-                case $bare in
-                    -*=*) flag='' ;;
-                    -*) flag=$bare ;;
-                    *)
-                        if [ -n "$flag" ] && is_secret "$flag"; then
-                            bare="<reduced>"
-                            line="$(printf '%*s' "$((column - 2))" '')- <reduced>"
-                        fi
-                        flag=''
-                        ;;
-                esac
-                ;;
-            '{'*) name='' ;;
-        esac
-        key=${bare%%:*}
-        value=${bare#"$key"}
-        key=${key#[\"\']}
-        key=${key%[\"\']}
-        case $key in
-            name) name=$value ;;
-            value)
-                if [ -z "$name" ] || is_secret "$name"; then
-                    skip=$column
-                fi
-                ;;
-            *[Pp][Aa][Ss][Ss]* | *[Ss][Ee][Cc][Rr][Ee][Tt]* | *[Tt][Oo][Kk][Ee][Nn]* | *[Kk][Ee][Yy]* | *[Cc]red*)
-                case $value in
-                    '' | : | :' true' | :' false') ;;
-                    *) if echo "$key" | grep -qiE "^($SECRET)\$"; then skip=$column; fi ;;
-                esac
-                ;;
-        esac
-        if [ "$skip" -ge 0 ]; then
-            case $line in *,) comma=, ;; *) comma='' ;; esac
-            printf '%s: "<reduced>"%s\n' "${line%%:*}" "$comma"
-        else
+        skip=-1
+        if [ "$text" -ge 0 ] && [ "$column" -gt "$text" ]; then
             printf '%s\n' "$line"
+            continue
         fi
+        text=-1
+
+        # An item: its dashes, and what follows them.
+        dash=-1
+        while case $bare in '- '*) true ;; *) false ;; esac do
+            dash=$column name=''
+            bare=${bare#-}
+            bare=${bare#"${bare%%[! ]*}"}
+            column=$((${#line} - ${#bare}))
+        done
+        case $bare in
+            - | --- | ...)
+                printf '%s\n' "$line"
+                continue
+                ;;
+        esac
+
+        # A field: its name, and its value as far as it stands in this line.
+        field=${bare%%:*}
+        value=${bare#"$field"}
+        key=${field#[\"\']}
+        key=${key%[\"\']}
+        case $key in '' | *[!A-Za-z0-9_./-]*) key='' ;; esac
+        case $value in : | ': '*) value=${value#:} ;; *) key='' ;; esac
+        value=${value# }
+        if [ -z "$key" ]; then
+            value=$bare
+            column=$dash
+            [ "$dash" -ge 0 ] || return 1
+        fi
+        case $value in
+            '"' | "'" | '? '*) return 1 ;;
+            '"'*'"' | "'"*"'") ;;
+            '"'* | "'"*) return 1 ;;
+            '|'* | '>'* | [!\&]*' |'* | [!\&]*' >'*) text=$column ;;
+        esac
+
+        secret=''
+        if [ -n "$key" ]; then
+            [ "$column" -gt "$under" ] || under=-1
+            flag=''
+            case $key in
+                name) if [ "$text" -lt 0 ]; then name=$value; fi ;;
+                value) if [ -z "$name" ] || is_secret "$name"; then secret=value; fi ;;
+                *[Pp][Aa][Ss][Ss]* | *[Ss][Ee][Cc][Rr][Ee][Tt]* | *[Tt][Oo][Kk][Ee][Nn]* | *[Kk][Ee][Yy]* | *[Cc]* | *[DdJjPp][SsWw]*)
+                    if echo "$key" | grep -qiE "^($SECRET)\$"; then secret=value; fi
+                    ;;
+            esac
+            case $value in
+                true | false | null | '~') secret='' ;;
+                '') if [ "$secret" = value ] && [ "$key" != value ]; then under=$column && secret=''; fi ;;
+            esac
+        else
+            [ "$dash" -ge "$under" ] || under=-1
+            word=${value#[\"\']}
+            if [ "$under" -ge 0 ] || { [ -n "$flag" ] && is_secret "$flag"; }; then
+                secret=item
+            else
+                case $word in
+                    -*=true* | -*=false* | -*=/etc/* | -*=/var/* | -*=/srv/* | -*=/opt/* | -*=/run/*) ;;
+                    -*=*) if is_secret "${word%%=*}"; then secret=flag; fi ;;
+                esac
+            fi
+            case $word in -*=*) flag='' ;; -*) flag=$word ;; *) flag='' ;; esac
+            [ "$text" -lt 0 ] || flag=--secret # whatever the block of text ends with, the next item may belong to it
+        fi
+
+        lead=${line%"$bare"}
+        case $secret in
+            '') printf '%s\n' "$line" && continue ;;
+            value) printf '%s%s: "<reduced>"\n' "$lead" "$field" ;;
+            item) printf '%s"<reduced>"\n' "$lead" ;;
+            flag) printf '%s"%s=<reduced>"\n' "$lead" "${word%%=*}" ;;
+        esac
+        skip=$column text=-1
     done
 }
 
+# NAME of a variable or flag, with its quotes.
 is_secret() {
     echo "$1" | grep -iE 'pass|pwd|secret|token|cred|key|auth|dsn|jwt|otp|cookie|salt' |
         grep -viqE '(file|path|dir|name|mode|ttl|url)s?["'\'',]*$'
