@@ -5,9 +5,10 @@ Each domain knows its own messages. `DOMAINS` asks them in turn; one that comes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from k8srun.certificates.case import World
 from k8srun.certificates.catalogue import nearest
@@ -15,13 +16,29 @@ from k8srun.certificates.diagnosis import DOMAIN, diagnose_message
 from k8srun.certificates.messages import normalized, read
 from k8srun.certificates.needs import DIAGNOSIS_NEEDS as CERTIFICATE_NEEDS
 from k8srun.certificates.survey import survey
-from k8srun.controlplane.distribution import distribution
+from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
 from k8srun.snapshot import Need, Snapshot
 from k8srun.text import visible
 
 DIAGNOSIS_NEEDS: tuple[Need, ...] = CERTIFICATE_NEEDS
 """What a diagnosis can make use of. Whatever of it is missing leaves causes open; none of it is demanded."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A snapshot at a time, and what several symptoms of it share: read once, however many texts are asked about."""
+
+    snapshot: Snapshot
+    now: datetime
+
+    @cached_property
+    def distribution(self) -> Distribution:
+        return distribution(self.snapshot)
+
+    @cached_property
+    def certificates(self) -> World:
+        return World(self.snapshot, self.now, self.distribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +53,9 @@ class Domain:
     """
 
     name: str
-    recognise: Callable[[str, Snapshot, datetime], Diagnosis | None]
+    recognise: Callable[[str, Scene], Diagnosis | None]
     nearest: Callable[[str], tuple[str, ...]]
-    survey: Callable[[Snapshot, datetime], Diagnosis]
+    survey: Callable[[Scene], Diagnosis]
 
 
 def diagnose(text: str, snapshot: Snapshot, now: datetime) -> Diagnosis:
@@ -52,11 +69,21 @@ def diagnose(text: str, snapshot: Snapshot, now: datetime) -> Diagnosis:
     Returns:
         For a text that no domain knows: not recognised, with the nearest messages. Never raises on any text.
     """
+    return _diagnose(text, Scene(snapshot, now))
+
+
+def diagnose_each(texts: Iterable[str], snapshot: Snapshot, now: datetime) -> Iterator[Diagnosis]:
+    """The cause of each of several symptoms of the same cluster, as `diagnose` gives it, one after the other."""
+    scene = Scene(snapshot, now)
+    return (_diagnose(text, scene) for text in texts)
+
+
+def _diagnose(text: str, scene: Scene) -> Diagnosis:
     if not text.strip():
-        surveys = [domain.survey(snapshot, now) for domain in DOMAINS]
+        surveys = [domain.survey(scene) for domain in DOMAINS]
         return next((found for found in surveys if found.confirmed), surveys[0])
     for domain in DOMAINS:
-        found = domain.recognise(text, snapshot, now)
+        found = domain.recognise(text, scene)
         if found:
             return found
     return _not_recognised(text)
@@ -73,21 +100,17 @@ def _not_recognised(text: str) -> Diagnosis:
     )
 
 
-def _certificate_error(text: str, snapshot: Snapshot, now: datetime) -> Diagnosis | None:
+def _certificate_error(text: str, scene: Scene) -> Diagnosis | None:
     symptom = read(text)
-    return diagnose_message(symptom, _world(snapshot, now)) if symptom else None
+    return diagnose_message(symptom, scene.certificates) if symptom else None
 
 
-def _certificate_survey(snapshot: Snapshot, now: datetime) -> Diagnosis:
-    return survey(_world(snapshot, now))
+def _certificate_survey(scene: Scene) -> Diagnosis:
+    return survey(scene.certificates)
 
 
 def _certificate_nearest(text: str) -> tuple[str, ...]:
     return tuple(entry.message for entry in nearest(normalized(text)))
-
-
-def _world(snapshot: Snapshot, now: datetime) -> World:
-    return World(snapshot, now, distribution(snapshot))
 
 
 DOMAINS: tuple[Domain, ...] = (Domain(DOMAIN, _certificate_error, _certificate_nearest, _certificate_survey),)

@@ -50,9 +50,11 @@ def nearest(text: str, *, count: int = 3) -> tuple[Entry, ...]:
 def _likeness(text: str, words: frozenset[str], entry: Entry) -> float:
     """From 0 to 1: by words in common, whatever their order, or by the spelling as a whole, for typing errors."""
     own = _words(entry.message)
-    shared = len(words & own) / min(len(words), len(own)) if len(words & own) >= 2 else 0.0
-    spelling = SequenceMatcher(None, text[:300].lower(), entry.message.lower()).ratio()
-    return max(shared * 0.9, spelling)
+    shared = len(words & own)
+    # Most of the entry's words must be there; a long paste around them counts less against it than words it lacks.
+    by_words = (0.7 * shared / len(own) + 0.3 * shared / len(words)) if shared >= 2 else 0.0
+    spelling = SequenceMatcher(None, text[:300].lower(), entry.message.lower(), autojunk=False).ratio()
+    return max(by_words, spelling)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -145,7 +145,7 @@ _CLIENT: tuple[Entry, ...] = (
         _SERVED_CAUSES,
         spellings(
             _SERVER_LOG
-            + r"(?P<core>(?:remote error: )?tls: (?:bad|unknown|unsupported|revoked) certificate|alert bad certificate)",
+            + r"(?P<core>(?:remote error: )?tls: (?:bad|unknown|unsupported|revoked) certificate|alert bad certificate)"
         ),
         Party.SERVER,
         Stage.PEER,

@@ -112,7 +112,7 @@ def _of_caller(view: View) -> str:
 
 def _of_server(case: Case, view: View, cause: str) -> str:
     if cause in _OF_ONE_BUNDLE or cause == "ca-rebuilt":
-        return _of_bundle(case, view)
+        return _of_bundle(case, view, cause)
     role = BY_ID.get(view.connection.role)
     return role.affected if role else _by_text(case, "")
 
@@ -130,16 +130,21 @@ def _of_client(view: View) -> str:
     return f"the user {user.name} alone" if isinstance(user, KubeconfigUser) else ""
 
 
-def _of_bundle(case: Case, view: View) -> str:
-    """Whoever uses this bundle; and how many others, that were read too, are fine."""
+def _of_bundle(case: Case, view: View, cause: str) -> str:
+    """Whoever holds this bundle; and how many others, that were read too, are fine."""
     place = view.trust.place if view.trust else view.connection.verifier
+    holders = [place]
+    if cause == "ca-rebuilt" and view.trust:
+        old = view.trust.certificates
+        holders += [other for root in old for other in case.inventory.places(root, besides=place)]
+    more = f" and {plural(len(holders) - 1, 'other place')}" if len(holders) > 1 else ""
     fine = {
         other.trust.place
         for other in case.world.views
         if other.trusted and other.trust and other.connection.presenter == view.connection.presenter
     }
-    rest = f"; {plural(len(fine), 'other kubeconfig')} that was read verifies it" if fine else ""
-    return f"whoever uses {place}{rest}"
+    rest = f"; the CA in {plural(len(fine), 'other place')} verifies it" if fine else ""
+    return f"whoever trusts the CA in {place}{more}{rest}"
 
 
 def _by_text(case: Case, role: str) -> str:

@@ -1,0 +1,8 @@
+"""Every check there is, domain by domain: what a report evaluates."""
+
+from __future__ import annotations
+
+from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
+from k8srun.checks import Check
+
+CHECKS: tuple[Check, ...] = (*CERTIFICATE_CHECKS,)

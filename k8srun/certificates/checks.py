@@ -1,0 +1,146 @@
+"""The checks of this domain: what is wrong with a cluster's certificates before anybody meets an error."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from k8srun.certificates import inspections
+from k8srun.checks import Check
+from k8srun.findings import Severity
+from k8srun.hostfiles import Topic
+from k8srun.kinds import API_SERVICE, CUSTOM_RESOURCE_DEFINITION, MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK
+from k8srun.snapshot import Need
+
+SOON = timedelta(days=30)
+
+_CERTIFICATES = "https://kubernetes.io/docs/setup/best-practices/certificates/"
+_KUBEADM = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"
+_CHECKLIST = "https://kubernetes.io/docs/concepts/security/security-checklist/"
+_KUBECONFIG = "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/"
+_WEBHOOKS = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+
+_PKI, _KUBECONFIGS, _ENDPOINT = Need.host(Topic.PKI), Need.host(Topic.KUBECONFIG), Need.endpoint()
+_MANIFESTS = Need.host(Topic.MANIFEST)
+_CALLERS = tuple(
+    Need.objects(kind) for kind in (VALIDATING_WEBHOOK, MUTATING_WEBHOOK, CUSTOM_RESOURCE_DEFINITION, API_SERVICE)
+)
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "CERT-EXPIRED",
+        "No certificate of the control plane, its clients and its endpoints has expired",
+        Severity.CRITICAL,
+        (_PKI, _KUBECONFIGS, _ENDPOINT),
+        "Renew it (kubeadm certs renew NAME) and restart what serves it; k8srun diagnose prints the exact commands.",
+        (_KUBEADM, _CHECKLIST),
+        inspections.expired,
+    ),
+    Check(
+        "CERT-EXPIRES-SOON",
+        f"No certificate of the control plane, its clients and its endpoints expires within {SOON.days} days",
+        Severity.MEDIUM,
+        (_PKI, _KUBECONFIGS, _ENDPOINT),
+        "Renew it before it ends (kubeadm certs renew NAME, or kubeadm upgrade), and restart what serves it.",
+        (_KUBEADM, _CHECKLIST),
+        inspections.expires_soon(SOON),
+    ),
+    Check(
+        "CERT-NOT-YET-VALID",
+        "Every certificate of the control plane, its clients and its endpoints is valid already",
+        Severity.HIGH,
+        (_PKI, _KUBECONFIGS, _ENDPOINT),
+        "Set the clocks by NTP, that of the machine which issued the certificate first; then issue it again.",
+        (_CERTIFICATES,),
+        inspections.not_yet_valid,
+    ),
+    Check(
+        "CERT-IN-CLUSTER-EXPIRED",
+        "No TLS Secret and no caBundle holds an expired certificate",
+        Severity.HIGH,
+        (Need.objects(SECRET), *_CALLERS),
+        "Have it issued again (cert-manager: delete the Secret) and keep the caBundle of its callers in step.",
+        (_WEBHOOKS, "https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets"),
+        inspections.expired_in_cluster,
+    ),
+    Check(
+        "CERT-CHAIN",
+        "What control plane and clients present verifies against the CA of its role",
+        Severity.HIGH,
+        (_PKI, _KUBECONFIGS, _MANIFESTS),
+        "Issue the certificate again from the CA of its role (kubeadm init phase certs NAME), or mend the CA file.",
+        (_CERTIFICATES,),
+        inspections.chain,
+    ),
+    Check(
+        "CERT-SAN-APISERVER",
+        "The API server's certificate is valid for every name and address that clients use",
+        Severity.MEDIUM,
+        (_PKI, _MANIFESTS),
+        "Add the name to apiServer.certSANs, remove the old pair, and run kubeadm init phase certs apiserver.",
+        (_CERTIFICATES, _KUBEADM),
+        inspections.apiserver_names,
+    ),
+    Check(
+        "KUBECONFIG-CA",
+        "The CA of every kubeconfig signed the certificate that its server presents",
+        Severity.HIGH,
+        (_KUBECONFIGS,),
+        "Put the cluster's ca.crt into it: kubectl config set-cluster NAME --certificate-authority ca.crt --embed-certs",
+        (_KUBECONFIG, _CERTIFICATES),
+        inspections.kubeconfig_ca,
+    ),
+    Check(
+        "WEBHOOK-CA",
+        "The caBundle of every webhook, conversion and aggregated API verifies what its service serves",
+        Severity.HIGH,
+        (Need.objects(SECRET), *_CALLERS),
+        "Put the CA that signed the service's certificate into the caBundle, or let cert-manager's injector do it.",
+        (_WEBHOOKS,),
+        inspections.webhook_ca,
+    ),
+    Check(
+        "KEY-MISMATCH",
+        "Every private key belongs to the certificate that it is configured with",
+        Severity.HIGH,
+        (_PKI,),
+        "Put the right key back from a backup, or remove the pair and make it again (kubeadm init phase certs NAME).",
+        (_CERTIFICATES,),
+        inspections.key_mismatch,
+    ),
+    Check(
+        "KEY-MODE",
+        "Only its owner may open a file that holds a private key",
+        Severity.HIGH,
+        (_PKI, _KUBECONFIGS),
+        "chmod 600 FILE && chown root:root FILE",
+        ("CIS Kubernetes 1.12: 1.1.13, 1.1.14, 1.1.21", _CERTIFICATES),
+        inspections.key_mode,
+    ),
+    Check(
+        "CERT-WEAK",
+        "No certificate has a short RSA key or a signature with SHA-1 or MD5",
+        Severity.MEDIUM,
+        (_PKI, _KUBECONFIGS, _ENDPOINT),
+        "Issue it again with RSA 2048 or ECDSA P-256 and SHA-256: Go refuses SHA-1 signatures.",
+        (_CERTIFICATES, _CHECKLIST),
+        inspections.weak,
+    ),
+    Check(
+        "FLAG-FILE-MISSING",
+        "Every certificate, key and kubeconfig that a program's flag names is there",
+        Severity.HIGH,
+        (_MANIFESTS, _PKI),
+        "Put the file back, make it again, or mend the flag: the program does not start without it.",
+        (_CERTIFICATES,),
+        inspections.flag_file_missing,
+    ),
+    Check(
+        "CERT-UNREADABLE",
+        "Every certificate and key that was found can be read",
+        Severity.MEDIUM,
+        (_PKI, _KUBECONFIGS),
+        "Write the whole PEM block again from where it was issued; in data fields it is base64-encoded once.",
+        (_CERTIFICATES,),
+        inspections.unreadable,
+    ),
+)
