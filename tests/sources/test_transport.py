@@ -276,7 +276,7 @@ class TestBounds:
 
     def test_a_compressed_bomb_is_bounded_by_what_comes_out(self, monkeypatch):
         monkeypatch.setattr(exchange, "MAX_BYTES", 1024 * 1024)
-        with serving({PODS: [zipped(b" " * 200_000_000)]}) as script:
+        with serving({PODS: [zipped(b" " * 50_000_000)]}) as script:
             assert failure_of(asking(script.server)).reason is GapReason.TOO_LARGE
 
     def test_after_three_silences_the_server_is_not_asked_again(self):
