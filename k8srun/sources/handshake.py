@@ -46,6 +46,7 @@ class Handshake:
     ) -> None:
         """`name` is sent as SNI (empty: none); `deadline` is on the monotonic clock, `round_trip` in seconds."""
         self.certificate_requested = False
+        self._accepted = False
         self._alert: int | None = None
         self._socket = connected
         self._deadline = deadline
@@ -84,31 +85,37 @@ class Handshake:
         if where == SSL.SSL_CB_READ_ALERT:
             code = value & 0xFF  # the level stands above
             self._alert = self._alert if code in _POLITE else code
-        elif b"read server certificate request" in connection.get_state_string():
-            self.certificate_requested = True
+            return
+        state = connection.get_state_string()
+        self.certificate_requested |= b"read server certificate request" in state
+        self._accepted |= b"read server session ticket" in state
 
     def _hear_verdict(self) -> None:
         """Wait a moment for the server's judgement of the client certificate.
 
         In TLS 1.3 the client is done before the server has seen its certificate, so a refusal comes afterwards
-        (RFC 8446, section 4.4.2.4). Nothing is sent: no request may appear in the server's log.
+        (RFC 8446, section 4.4.2.4). Nothing is sent: no request may appear in the server's log. A session ticket ends
+        the waiting: a server makes one once it has accepted the client's last message (section 4.6.1).
         """
         until = min(self._deadline, time.monotonic() + max(VERDICT_SECONDS, 4 * self._round_trip))
         while True:
             try:
                 self._tls.recv(16384)
             except SSL.WantReadError:
-                try:
-                    self._receive(until)
-                except Ended as end:
-                    if end.outcome is HandshakeOutcome.TIMEOUT:
-                        return
-                    raise Ended(end.outcome, f"{end.detail} after the handshake, without an alert") from None
+                pass  # all that has come so far is processed
             except SSL.ZeroReturnError:
                 detail = "the peer ended the connection after the handshake, without an alert"
                 raise Ended(HandshakeOutcome.CLOSED, detail) from None
             except SSL.Error as error:
                 raise self._failure(error) from None
+            if self._accepted:
+                return
+            try:
+                self._receive(until)
+            except Ended as end:
+                if end.outcome is HandshakeOutcome.TIMEOUT:
+                    return
+                raise Ended(end.outcome, f"{end.detail} after the handshake, without an alert") from None
 
     def _send(self) -> None:
         """Send what OpenSSL has ready. Failing is not the answer: what the peer said before it hung up may still be

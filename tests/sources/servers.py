@@ -47,6 +47,20 @@ def raw_server(handler: Handler, *, family: int = socket.AF_INET) -> Iterator[tu
         acceptor.join(5)
 
 
+def answering(*parts: bytes) -> Handler:
+    """A peer that waits for the hello, sends these bytes part by part, and lets the client read them in peace."""
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):  # closed with bytes unread, the connection is reset and the answer may be lost
+            pass
+
+    return handler
+
+
 @dataclass
 class TlsServer:
     """A TLS server's configuration, and what it noticed of its clients.

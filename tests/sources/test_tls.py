@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import http.server
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import replace
@@ -16,7 +17,7 @@ from k8srun.errors import InputError
 from k8srun.sources.tls import observe, parse_endpoint
 from k8srun.tls import HandshakeOutcome
 from tests.controlplane.pki import SERVER, Authority, Pair
-from tests.sources.servers import TlsServer, raw_server
+from tests.sources.servers import TlsServer, answering, raw_server
 
 CA = Authority("kubernetes")
 OTHER_CA = Authority("kubernetes")  # the same name on purpose: a rebuilt authority
@@ -80,7 +81,7 @@ def test_a_server_without_a_common_cipher_is_incompatible_and_its_alert_is_named
 
 def test_a_server_that_only_knows_a_protocol_of_the_last_century_is_incompatible():
     # The fatal alert protocol_version, as the server of SSL 3.0 times sends it.
-    with raw_server(lambda peer: (peer.recv(4096), peer.sendall(b"\x15\x03\x00\x00\x02\x02\x46"))) as address:
+    with raw_server(answering(b"\x15\x03\x00\x00\x02\x02\x46")) as address:
         seen = observe(*address)
     assert seen.outcome is HandshakeOutcome.INCOMPATIBLE
     assert seen.alert == "protocol version not supported"
@@ -170,17 +171,29 @@ def test_a_server_that_requires_a_certificate_refuses_a_client_without(version, 
     assert seen.protocol  # what was negotiated before the refusal
 
 
-def test_a_server_that_hangs_up_after_the_handshake_without_an_alert_is_not_taken_for_one_that_accepts():
-    def handle(peer):
-        tls = SSL.Connection(TlsServer(SERVING, ask=True).context(), peer)
-        tls.set_accept_state()
-        tls.do_handshake()
-
-    with raw_server(handle) as address:
+def test_a_server_that_hangs_up_after_the_handshake_without_an_alert_is_not_taken_for_one_that_accepts(tmp_path):
+    with raw_server(lambda peer: without_tickets(tmp_path).wrap_socket(peer, server_side=True).close()) as address:
         seen = observe(*address, client_certificate=offered(ADMIN))
     assert seen.outcome in {HandshakeOutcome.CLOSED, HandshakeOutcome.RESET}
     assert "after the handshake" in seen.detail
     assert seen.protocol == "TLSv1.3"
+
+
+def test_a_server_that_says_nothing_after_the_handshake_has_accepted(tmp_path):
+    with raw_server(lambda peer: without_tickets(tmp_path).wrap_socket(peer, server_side=True).recv(1)) as address:
+        seen = observe(*address, client_certificate=offered(ADMIN))
+    assert (seen.outcome, seen.client_certificate_requested) == (HandshakeOutcome.COMPLETED, True)
+
+
+def without_tickets(folder):
+    """A server that asks for a certificate and, unlike most, sends nothing once it has accepted it."""
+    (folder / "pair.pem").write_bytes(SERVING.certificate + SERVING.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "pair.pem")
+    context.load_verify_locations(cadata=CA.pair.certificate.decode())
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.num_tickets = 0
+    return context
 
 
 def test_no_request_is_sent():
@@ -235,7 +248,7 @@ def test_a_real_plain_http_server_is_recognised():
     ],
 )
 def test_an_answer_that_is_not_tls_is_told_by_its_first_line_made_inert(answer, outcome, words):
-    with raw_server(lambda peer: (peer.recv(4096), peer.sendall(answer))) as address:
+    with raw_server(answering(answer)) as address:
         seen = observe(*address)
     assert seen.outcome is outcome
     assert words in seen.detail
@@ -244,16 +257,23 @@ def test_an_answer_that_is_not_tls_is_told_by_its_first_line_made_inert(answer, 
     assert seen.presented == ()
 
 
-def test_a_server_that_speaks_first_is_recognised_by_its_banner_byte_by_byte_too():
-    def trickle(peer):
-        for byte in b"SSH-2.0-tarpit\r\n":
-            peer.sendall(bytes([byte]))
-        peer.recv(1)
-
-    with raw_server(trickle) as address:
+def test_a_banner_is_recognised_byte_by_byte_too():
+    banner = [bytes([byte]) for byte in b"SSH-2.0-tarpit\r\n"]
+    with raw_server(answering(*banner)) as address:
         seen = observe(*address)
     assert seen.outcome is HandshakeOutcome.NOT_TLS
     assert "SSH-2.0-tarpit" in seen.detail
+
+
+def test_a_server_that_speaks_before_it_listens_is_recognised():
+    def greet(peer):
+        peer.sendall(b"220 mail.example ESMTP\r\n")
+        while peer.recv(4096):
+            pass
+
+    with raw_server(greet) as address:
+        seen = observe(*address)
+    assert (seen.outcome, seen.detail) == (HandshakeOutcome.NOT_TLS, "answered without TLS: 220 mail.example ESMTP")
 
 
 def test_a_peer_that_accepts_and_closes_is_told_from_one_that_resets():
