@@ -143,8 +143,10 @@ def kubeconfig(canaries: Canaries, where: str) -> str:
 
 def _workloads(canaries: Canaries) -> list[dict[str, Any]]:
     new = canaries.new
-    names = ("DB_PASSWORD", "PGPASSWORD", "API_KEY", "AUTH_TOKEN", "CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY",
-             "DATABASE_URL", "SENTRY_DSN", "SMTP_PASS", "GITHUB_CREDENTIALS", "CONNECTION_STRING", "apiToken")  # fmt: skip
+    names = (
+        *("DB_PASSWORD", "PGPASSWORD", "API_KEY", "AUTH_TOKEN", "CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY"),
+        *("DATABASE_URL", "SENTRY_DSN", "SMTP_PASS", "GITHUB_CREDENTIALS", "CONNECTION_STRING", "apiToken"),
+    )
     environment = [{"name": name, "value": new(f"environment variable {name}")} for name in names]
     environment.append({"name": "BROKER", "value": f"amqp://user:{new('URL of a harmless variable')}@mq/"})
     container = {
@@ -170,8 +172,9 @@ def _workloads(canaries: Canaries) -> list[dict[str, Any]]:
 def _configuration(canaries: Canaries) -> list[dict[str, Any]]:
     new = canaries.new
     properties = (
-        f"spring.datasource.password={new('properties')}\nurl=jdbc:postgresql://db/x?user=u&password={new('JDBC URL')}\n"
-        f"host=db\n# token: {new('comment')}\n"
+        f"spring.datasource.password={new('properties')}\n"
+        f"url=jdbc:postgresql://db/x?user=u&password={new('JDBC URL')}\n"
+        f"# token: {new('comment')}\n"
     )
     document = (
         f"server:\n  auth:\n    password: '{new('YAML value')}'\n    secret: |\n      {new('block scalar')}\n"
@@ -185,7 +188,8 @@ def _configuration(canaries: Canaries) -> list[dict[str, Any]]:
     return [
         _object("ConfigMap", "app", data={
             "application.properties": properties, "config.yaml": document, "config.json": as_json,
-            "ADMIN_PASSWORD": new("key of a ConfigMap"), "kubeconfig": kubeconfig(canaries, "kubeconfig in a ConfigMap"),
+            "ADMIN_PASSWORD": new("key of a ConfigMap"),
+            "kubeconfig": kubeconfig(canaries, "kubeconfig in a ConfigMap"),
             "encryption.yaml": f"keys:\n- name: key1\n  secret: {encoded(new('encryption key in a ConfigMap'))}\n",
             "ca.key": canaries.private_key("key in a ConfigMap"), "bundle.pem": canaries.private_key("bundle"),
         }, binaryData={"keystore.jks": encoded(new("binary data"))}),
@@ -200,7 +204,7 @@ def _others(canaries: Canaries) -> list[dict[str, Any]]:
     new = canaries.new
     github, slack = (f"{prefix}{new(f'{prefix} token')}" for prefix in ("ghp_", "xoxb-"))
     return [
-        _object("Event", "e1", message=f'Get "https://u:{new("URL of an event")}@registry/v2/": denied', reason="Failed",
+        _object("Event", "e1", message=f'Get "https://u:{new("URL of an event")}@registry/v2/": denied',
                 note=f"request with Authorization: Bearer {new('bearer token of an event')} failed"),
         _object("Event", "e2", message=f"pulled with {canaries.jwt('JWT of an event')} and {github} and {slack}"),
         _object("Ingress", "web", api_version="networking.k8s.io/v1",

@@ -67,11 +67,13 @@ def reduce_object(obj: dict[str, Any]) -> JsonObject:
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
         _reduce_metadata(metadata)
-    kind = obj.get("kind")
-    if kind == "Secret":
+    if obj.get("kind") == "Secret":
         # As the server does: stringData is written into data.
-        obj["data"] = reduce_secret_data(str(obj.get("type") or "Opaque"), obj.get("data"), obj.pop("stringData", None))
-    elif kind == "ConfigMap":
+        data = reduce_secret_data(str(obj.get("type") or "Opaque"), obj.pop("data", None), obj.pop("stringData", None))
+        _walk(obj, 1)
+        obj["data"] = data
+        return obj
+    if obj.get("kind") == "ConfigMap":
         _reduce_config_map(obj)
     _walk(obj, 1)
     return obj
@@ -193,8 +195,7 @@ def _reduce_config_map(obj: dict[str, Any]) -> None:
     data = obj.get("data")
     if isinstance(data, dict):
         for key, value in data.items():
-            public = isinstance(value, str) and value.lstrip().startswith("-----BEGIN ")
-            if isinstance(value, str) and looks_secret(str(key), whole=True) and not public:
+            if isinstance(value, str) and looks_secret(str(key), whole=True):
                 data[key] = reduce_value(value)
     binary = obj.get("binaryData")
     if isinstance(binary, dict):

@@ -41,6 +41,7 @@ _HARMLESS = re.compile(
     | <reduced(?:: [\w ,()-]{1,80})?>                                     # already done
     | \$\{\w+\} | \$\(\w+\) | \$\w+ | \{\{[^{}\n]{0,200}\}\}              # a reference to where the secret is
     | (?:file:/{0,2})?/(?:etc|var|run|opt|tmp|srv|usr|home|root|mnt|certs?|config|data|app|vault|secrets?)/[\w./@-]*
+    | /[\w./@-]*\.(?:key|pem|crt|cer|pub|conf|cfg|ya?ml|json|txt|csv|sock|jks|p12|pfx|kubeconfig)
       (?:,/[\w./@-]+(?::[\w.*,-]+)?)?                                    # --tls-sni-cert-key=CERTIFICATE,KEY:NAMES
     """
 )
@@ -78,14 +79,16 @@ def marker(value: str) -> str:
 
 
 def reduce_value(value: str) -> str:
-    """A value whose name looks secret: gone, unless it is harmless."""
-    return value if is_harmless(value) else marker(value)
+    """A value whose name looks secret: gone, unless it is harmless, or a certificate."""
+    if is_harmless(value) or (value.lstrip().startswith("-----BEGIN ") and "PRIVATE KEY" not in value):
+        return value
+    return marker(value)
 
 
 def scrub(text: str) -> str:
     """`text` without what looks like a secret: tokens, private keys, passwords in URLs, headers, flags and settings.
 
-    For messages, log lines, events, scripts and configuration files. The same text is returned when nothing is found.
+    For messages, log lines, events, scripts and configuration files. What has been through it once stays as it is.
     """
     if _FORMS.search(text):
         for drop in _DROP_FORMS:
@@ -132,7 +135,8 @@ _USERINFO = re.compile(
     """
 )
 _USER_FLAG = re.compile(r"(?<!\S)((?:-u|--user)[ =]?[^\s:]{1,128}:)(?!\d+(?:\s|$)|<reduced)(\S{1,256})")
-_MYSQL_FLAG = re.compile(r"((?:mysql|mariadb)[\w-]{0,20}\b[^\n|;&]{0,256}?\s-p)([^\s=<-]\S{0,256})")
+_MYSQL = re.compile(r"(?:mysql|mariadb)[^\n|;&]{0,512}")
+_MYSQL_FLAG = re.compile(r"(\s-p)([^\s=<-]\S*)")
 
 
 def _drop_base64_keys(text: str) -> str:
@@ -163,6 +167,10 @@ def _is_json_header(head: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return decoded.isascii() and decoded.decode().isprintable()
+
+
+def _drop_flag(match: re.Match[str]) -> str:
+    return f"{match[1]}{reduce_value(match[2])}"
 
 
 def _drop_headers(text: str) -> str:
@@ -231,7 +239,7 @@ _DROP_FORMS: tuple[Callable[[str], str], ...] = (
 )
 _DROP_NAMED: tuple[Callable[[str], str], ...] = (
     _drop_headers,
-    lambda text: _USER_FLAG.sub(lambda match: match[1] + reduce_value(match[2]), text),
-    lambda text: _MYSQL_FLAG.sub(lambda match: match[1] + reduce_value(match[2]), text),
+    lambda text: _USER_FLAG.sub(_drop_flag, text),
+    lambda text: _MYSQL.sub(lambda match: _MYSQL_FLAG.sub(_drop_flag, match[0]), text),
     _drop_settings,
 )

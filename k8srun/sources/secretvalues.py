@@ -43,18 +43,15 @@ def reduce_secret_data(secret_type: str, data: object, string_data: object = Non
         data, string_data: as the object holds them, of any shape.
     """
     reduced: dict[str, Any] = {}
-    if isinstance(data, dict):
-        for key, value in data.items():
-            reduced[key] = _reduce_encoded(secret_type, key, value)
-    if isinstance(string_data, dict):
-        for key, value in string_data.items():
-            reduced[key] = _reduce_bytes(secret_type, key, str(value).encode(errors="surrogatepass"))
+    for values, read in ((data, _reduce_encoded), (string_data, _reduce_text)):
+        if isinstance(values, dict):
+            for key, value in values.items():
+                done = isinstance(value, dict) and str(value.get("type")) in _FORMS
+                reduced[key] = _already_reduced(value) if done else read(secret_type, key, value)
     return reduced
 
 
 def _reduce_encoded(secret_type: str, key: str, value: object) -> dict[str, Any]:
-    if isinstance(value, dict) and value.get("type") in _FORMS:
-        return _already_reduced(value)
     if value is None:
         return {"type": "opaque", "bytes": 0}
     if not isinstance(value, str):
@@ -64,6 +61,10 @@ def _reduce_encoded(secret_type: str, key: str, value: object) -> dict[str, Any]
     except (binascii.Error, ValueError):
         return {"type": "malformed", "error": "not valid base64"}
     return _reduce_bytes(secret_type, key, decoded)
+
+
+def _reduce_text(secret_type: str, key: str, value: object) -> dict[str, Any]:
+    return _reduce_bytes(secret_type, key, str(value).encode(errors="surrogatepass"))
 
 
 def _already_reduced(value: dict[str, Any]) -> dict[str, Any]:
