@@ -46,6 +46,7 @@ class Handshake:
     ) -> None:
         """`name` is sent as SNI (empty: none); `deadline` is on the monotonic clock, `round_trip` in seconds."""
         self.certificate_requested = False
+        self._done = False
         self._accepted = False
         self._alert: int | None = None
         self._socket = connected
@@ -75,6 +76,7 @@ class Handshake:
                 raise self._failure(error) from None
             else:
                 self._send()
+                self._done = True
                 break
             self._receive(self._deadline)
         if self.certificate_requested and self.protocol == "TLSv1.3":
@@ -98,7 +100,7 @@ class Handshake:
         the waiting: a server makes one once it has accepted the client's last message (section 4.6.1).
         """
         until = min(self._deadline, time.monotonic() + max(VERDICT_SECONDS, 4 * self._round_trip))
-        while True:
+        while self._received <= MAX_RECEIVED:
             try:
                 self._tls.recv(16384)
             except SSL.WantReadError:
@@ -121,7 +123,7 @@ class Handshake:
         """Send what OpenSSL has ready. Failing is not the answer: what the peer said before it hung up may still be
         there to read, and if it is not, the next read says so."""
         try:
-            pending = self._tls.bio_read(MAX_RECEIVED)
+            pending = self._tls.bio_read(1024 * 1024)  # far more than a client ever has to say
         except SSL.WantReadError:
             return  # nothing to send
         with contextlib.suppress(OSError):
@@ -132,10 +134,10 @@ class Handshake:
         """Give OpenSSL what the peer sends next, or say how the attempt ended."""
         data = self._read(until)
         if not data:
-            middle = " in the middle of the handshake" if self._received and not self.protocol else ""
+            middle = " in the middle of the handshake" if self._received and not self._done else ""
             raise Ended(HandshakeOutcome.CLOSED, f"the peer closed the connection{middle}")
         self._received += len(data)
-        if self._received > MAX_RECEIVED:
+        if self._received > MAX_RECEIVED and not self._done:
             raise Ended(HandshakeOutcome.NOT_TLS, f"more than {MAX_RECEIVED} bytes came, and no end of the handshake")
         if len(self._head) < 2:
             self._head += data[:BANNER_BYTES]

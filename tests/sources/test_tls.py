@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
 from k8srun.errors import InputError
+from k8srun.sources import handshake
 from k8srun.sources.tls import observe, parse_endpoint
 from k8srun.tls import HandshakeOutcome
 from tests.controlplane.pki import SERVER, Authority, Pair
@@ -309,18 +310,32 @@ def test_a_peer_that_trickles_byte_by_byte_does_not_prolong_the_attempt():
     assert "did not come to its end" in seen.detail
 
 
-def test_a_flood_is_cut_off():
-    record = b"\x16\x03\x03\x40\x00"
+def test_a_handshake_without_end_is_cut_off(monkeypatch):
+    monkeypatch.setattr(handshake, "MAX_RECEIVED", 8)
+    with TlsServer(SERVING).running() as address:
+        seen = observe(*address)
+    assert seen.outcome is HandshakeOutcome.NOT_TLS
+    assert "more than 8 bytes" in seen.detail
+
+
+def test_a_flood_after_the_handshake_is_not_read_to_its_end(tmp_path):
+    sent = []
 
     def flood(peer):
-        peer.recv(4096)
-        # Handshake messages of the harmless kind (HelloRequest) without end.
+        tls = without_tickets(tmp_path).wrap_socket(peer, server_side=True)
         while True:
-            peer.sendall(record + b"\x00\x00\x00\x00" * 4096)
+            sent.append(tls.send(b"x" * 16384))
 
     with raw_server(flood) as address:
-        seen = observe(*address, timeout=20)
-    assert seen.outcome in {HandshakeOutcome.NOT_TLS, HandshakeOutcome.INCOMPATIBLE}
+        seen = observe(*address, timeout=60)
+    assert seen.outcome is HandshakeOutcome.COMPLETED
+    assert sum(sent) < 100 * 1024 * 1024
+
+
+def test_handshake_messages_that_nobody_asked_for_are_not_tls():
+    hello_requests = b"\x16\x03\x03\x40\x00" + b"\x00\x00\x00\x00" * 4096
+    with raw_server(answering(*[hello_requests] * 100)) as address:
+        assert observe(*address).outcome is HandshakeOutcome.NOT_TLS
 
 
 def test_a_closed_port_is_refused():
