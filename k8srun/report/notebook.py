@@ -6,22 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import nh3
 from nbconvert.exporters.html import HTMLExporter
-from traitlets.config import Config
 
 from k8srun.text import visible
 
 _TAGS = (
-    "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre"
+    "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i kbd li ol p pre"
     " section span strong sub summary sup table tbody td tfoot th thead tr ul"
 )
 _ATTRIBUTES = {
-    "*": ["class", "title"],
-    "a": ["href"],
-    "img": ["src", "alt", "width", "height"],
-    "td": ["colspan", "rowspan", "data-sort"],
-    "th": ["colspan", "rowspan", "scope"],
-    "details": ["open"],
+    "*": {"class", "title"},
+    "a": {"href"},
+    "td": {"colspan", "rowspan", "data-sort"},
+    "th": {"colspan", "rowspan", "scope"},
+    "details": {"open"},
 }
 
 
@@ -36,7 +35,8 @@ def body(path: Path) -> str:
     exporter = HTMLExporter(
         # `basic` has neither page nor script; unlike the lab template it writes the alternative text of images.
         template_name="basic",
-        config=Config({"SanitizeHTML": {"tags": _TAGS.split(), "attributes": _ATTRIBUTES, "strip": True}}),
+        # nbconvert's own list of tags knows neither headings nor table sections, and escapes them.
+        filters={"clean_html": clean},
         exclude_input=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
@@ -51,6 +51,18 @@ def body(path: Path) -> str:
     html, _resources = exporter.from_notebook_node(notebook)
     # What a library printed itself has not been through `visible`: no override or escape may reach the page.
     return "\n".join(visible(line, limit=len(line)) for line in str(html).split("\n"))
+
+
+def clean(html: str) -> str:
+    """HTML with the tags and attributes of prose and tables only (plots are embedded apart from it); scripts and styles are gone with their content."""
+    return nh3.clean(
+        html,
+        tags=set(_TAGS.split()),
+        attributes=_ATTRIBUTES,
+        clean_content_tags={"script", "style"},
+        url_schemes={"http", "https"},
+        link_rel="noreferrer",
+    )
 
 
 def _without_frame(cell: Any) -> Any:

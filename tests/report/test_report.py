@@ -45,6 +45,13 @@ def test_code_is_hidden_and_plots_keep_their_alternative_text(folder):
     assert 'alt="Bar chart of 2 findings."' in html
 
 
+def test_prose_and_tables_of_the_notebook_keep_their_structure(folder):
+    notebook = write_report(folder).read_text().partition("The runbook as it ran")[2]
+    assert "<h1>Title</h1>" in notebook
+    assert "<td>shop</td>" in notebook
+    assert "&lt;" not in notebook
+
+
 def test_a_run_that_failed_says_so_first_and_why(tmp_path):
     html = write_report(write_run(tmp_path / "x", record("the kernel died", status=RunStatus.KILLED))).read_text()
     assert "Why it did not finish" in html
