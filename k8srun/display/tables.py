@@ -74,7 +74,9 @@ def _names(certificate: Certificate) -> str:
 def _frame(rows: list[dict[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:
     """Rows as a frame whose strings are inert and whose first column is the index: 0, 1, 2 would say nothing."""
     inert = [{name: _inert(row[name]) for name in columns} for row in rows]
-    return pd.DataFrame(inert, columns=list(columns)).set_index(columns[0])
+    frame = pd.DataFrame(inert, columns=list(columns)).set_index(columns[0])
+    # With the name over the columns instead of the index, the heading is one row and not two.
+    return frame.rename_axis(index=None, columns=columns[0])
 
 
 def _inert(value: object) -> object:

@@ -54,7 +54,7 @@ def body(path: Path) -> str:
 
 
 def clean(html: str) -> str:
-    """HTML with the tags and attributes of prose and tables only (plots are embedded apart from it); scripts and styles are gone with their content."""
+    """HTML with the tags and attributes of prose and tables only; scripts and styles are gone with their content."""
     return nh3.clean(
         html,
         tags=set(_TAGS.split()),
