@@ -105,10 +105,11 @@ def _read_yaml_stream(text: str, where: str, line: int = 1) -> Iterator[Document
 
 def _read_chunk(chunk: str, where: str, line: int) -> Iterator[Document]:
     body = chunk.removeprefix("---")
-    if _CONTENT.search(body) is None:
+    first = _CONTENT.search(body)
+    if first is None:
         return
+    begins = line + body.count("\n", 0, first.end())
     content = body.lstrip()
-    begins = line + body.count("\n", 0, len(body) - len(content))
     try:
         value = (_json_or_none(content) if content.startswith("{") else None) or read_value(chunk)
     except YamlError as error:
@@ -121,7 +122,7 @@ def _read_chunk(chunk: str, where: str, line: int) -> Iterator[Document]:
 def _json_or_none(text: str | bytes) -> Any:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None  # the caller reads it another way, which says what is wrong
 
 
