@@ -6,6 +6,7 @@ import contextlib
 import socket
 import socketserver
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -107,7 +108,9 @@ class _Front(socketserver.ThreadingTCPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle of a handshake is what a lab is for: no traceback on stderr."""
+        """A client that goes away in the middle of a handshake is what a lab is for: no traceback for that."""
+        if not isinstance(sys.exception(), SSL.Error | OSError):
+            super().handle_error(request, client_address)
 
 
 class _Connection(socketserver.BaseRequestHandler):

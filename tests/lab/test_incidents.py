@@ -121,6 +121,18 @@ def test_an_incident_may_change_what_people_wrote_and_the_controllers_follow(tmp
     assert objects["ConfigMap", "new"]["metadata"]["uid"]
 
 
+def test_a_pod_that_is_done_is_no_endpoint(tmp_path: Path) -> None:
+    folder = copied_incident(tmp_path, "plain-http", as_name="late")
+    (folder / "manifests.yaml").write_text(
+        "{apiVersion: v1, kind: Service, metadata: {name: late, namespace: shop},"
+        " spec: {selector: {app: sitemap}, ports: [{port: 80}]}}\n"
+    )
+    objects = objects_of(build(tmp_path / "lab", "late", NOW, folder=tmp_path))
+    (found,) = [item for item in objects if item["kind"] == "EndpointSlice" and "late-" in item["metadata"]["name"]]
+
+    assert found["endpoints"] == []
+
+
 def test_an_incident_may_change_what_became_of_it(tmp_path: Path) -> None:
     folder = copied_incident(tmp_path, "plain-http", as_name="crashing")
     (folder / "state.yaml").write_text(

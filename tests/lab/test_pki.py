@@ -111,6 +111,9 @@ def test_a_kubeconfig_holds_a_client_certificate_of_the_clusters_ca(
     assert values(leaf.subject, NameOID.ORGANIZATION_NAME) == organizations
     assert set(extensions(leaf)[x509.ExtendedKeyUsage].value) == {CLIENT}
     assert trusted == pki(healthy, "ca.crt").read_bytes()
+    assert document["users"][0]["name"] == common_name
+    assert document["contexts"][0]["context"] == {"cluster": "kubernetes", "user": common_name}
+    assert document["contexts"][0]["name"] == document["current-context"]
 
 
 @pytest.mark.parametrize("node", ["cp-1", "worker-1", "worker-2"])
