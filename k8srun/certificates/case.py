@@ -68,7 +68,7 @@ class View:
     def trusted(self) -> bool | None:
         """Whether the trusted bundle signed the chain; None if the chain, the bundle or the answer is not known."""
         unknown = self.verification is None or self.verification.verdict is VerificationVerdict.UNKNOWN
-        if unknown or self.trust is None or self.trust.bundle.error:
+        if unknown or self.trust is None or not self.trust.readable:
             return None
         return not self.problem(*_UNTRUSTED)
 
@@ -116,7 +116,7 @@ def view_of(connection: Connection, now: datetime) -> View:
     """A connection, verified as of `now`."""
     verification = connection.verification(now)
     problems = verification.problems if verification else ()
-    if connection.trust is None or connection.trust.bundle.error:
+    if connection.trust is None or not connection.trust.readable:
         problems = tuple(problem for problem in problems if problem.kind not in _UNTRUSTED)
     return View(connection, verification, problems)
 

@@ -85,7 +85,7 @@ CHECKS: tuple[Check, ...] = (
         "The CA of every kubeconfig signed the certificate that its server presents",
         Severity.HIGH,
         (_KUBECONFIGS,),
-        "Put the cluster's ca.crt into it: kubectl config set-cluster NAME --certificate-authority ca.crt --embed-certs",
+        "Put the right ca.crt into it: kubectl config set-cluster NAME --embed-certs --certificate-authority ca.crt",
         (_KUBECONFIG, _CERTIFICATES),
         inspections.kubeconfig_ca,
     ),

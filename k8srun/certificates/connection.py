@@ -29,6 +29,11 @@ class Trust:
     def place(self) -> str:
         return self.bundle.place
 
+    @property
+    def readable(self) -> bool:
+        """Whether it is known what is trusted: one that holds nothing but broken blocks tells nothing."""
+        return not self.bundle.error and not (self.bundle.broken and not self.certificates)
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:

@@ -10,7 +10,6 @@ from k8srun.kinds import (
     CUSTOM_RESOURCE_DEFINITION,
     MUTATING_WEBHOOK,
     NODE,
-    POD,
     SECRET,
     VALIDATING_WEBHOOK,
 )
@@ -26,7 +25,6 @@ DIAGNOSIS_NEEDS: tuple[Need, ...] = (
         Need.objects(kind)
         for kind in (
             NODE,
-            POD,
             CONFIG_MAP,
             SECRET,
             CERTIFICATE_SIGNING_REQUEST,

@@ -10,6 +10,7 @@ from k8srun.certificates.components import Component
 from k8srun.certificates.inventory import Bundle, Holder, Inventory
 from k8srun.certificates.roles import CERTIFICATE_FLAGS, KEY_FLAGS, OTHER_FILE_FLAGS
 from k8srun.findings import Evidence
+from k8srun.hostfiles import Topic
 from k8srun.snapshot import Snapshot
 
 DOUBLE_ENCODED = "encoded once too often"
@@ -59,12 +60,13 @@ def key_pairs(inventory: Inventory) -> Iterator[KeyPair]:
 def missing_files(snapshot: Snapshot, inventory: Inventory) -> Iterator[tuple[Component, str, str]]:
     """Program, flag and path of every file that a flag names and that is not there, although its folder was read."""
     present = {(file.host, file.path) for file in snapshot.files}
-    folders = {(file.host, folder) for file in snapshot.files for folder in _folders(file.path)}
+    read = snapshot.files_of(Topic.PKI, Topic.KUBECONFIG)
+    folders = {(file.host, folder) for file in read for folder in _folders(file.path)}
     unread = {gap.where for gap in snapshot.gaps}
     for program in inventory.components:
         for name, flag in dict.fromkeys((*CERTIFICATE_FLAGS, *_KEYS, *sorted(OTHER_FILE_FLAGS))):
             path = program.flags.get(flag, "") if name == program.program else ""
-            looked = any((program.host, folder) in folders for folder in _folders(path)[:2])
+            looked = any((program.host, folder) in folders for folder in _folders(path))
             if looked and (program.host, path) not in present and not any(path in where for where in unread):
                 yield program, flag, path
 
@@ -145,13 +147,10 @@ def _pair(inventory: Inventory, certificate: str, key: str, host: str) -> KeyPai
 
 
 def _folders(path: str) -> list[str]:
-    """The folders above a file, its own first, down to two levels below the root; none for a relative path."""
-    found = []
+    """The folder of a file, and the PKI's own folder above it: whoever read one file there has seen all of them."""
     folder = path.rpartition("/")[0]
-    while folder.startswith("/") and folder.count("/") >= 2:
-        found.append(folder)
-        folder = folder.rpartition("/")[0]
-    return found
+    above = folder.rpartition("/")[0]
+    return [folder, above] if above.endswith("/pki") else [folder]
 
 
 def _concerns(case: Case, *bundles: Bundle) -> bool:

@@ -1,0 +1,15 @@
+"""The pass and the fail case of every check: check id → (a snapshot that passes it, one that fails it).
+
+A check without both is caught by `tests/assessment/test_checks.py`. A domain adds its cases here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from k8srun.snapshot import Snapshot
+from tests.certificates.check_cases import CASES as CERTIFICATE_CASES
+
+Case = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]
+
+CASES: dict[str, Case] = {**CERTIFICATE_CASES}
