@@ -12,7 +12,7 @@ import click
 
 from k8srun.cli.options import console
 from k8srun.findings import Verdict
-from k8srun.record import RunStatus
+from k8srun.record import RunRecord, RunStatus
 from k8srun.runner.prepare import SOURCE_NAMES, option_of
 from k8srun.text import plural, visible
 
@@ -134,8 +134,7 @@ class _Lines:
 
     def ended(self, run: Run) -> None:
         self._ended += 1
-        record = run.record
-        click.echo(f"[{self._ended}/{self._total}] {record.runbook}: {record.status}{_took(record.seconds)}", err=True)
+        click.echo(f"[{self._ended}/{self._total}] {_line(run.record)}", err=True)
 
 
 class _Bar:
@@ -158,6 +157,12 @@ class _Bar:
 
 
 _STYLES = {RunStatus.SUCCEEDED: "bold green"}
+
+
+def _line(record: RunRecord) -> str:
+    from k8srun.report.html import headline  # noqa: PLC0415 - loaded by now, for the report
+
+    return f"{record.runbook}: {record.status}{_took(record.seconds)}: {visible(headline(record), limit=300)}"
 
 
 def _took(seconds: float | None) -> str:

@@ -113,6 +113,8 @@ def _run(request: Request, folder: Path, limits: Limits, stop: Event) -> tuple[O
 
 def _keep_notebook(executed: Path, folder: Path, outcome: Outcome) -> Outcome:
     """Save the executed notebook; a run that leaves none has not succeeded."""
+    if outcome.status is not RunStatus.SUCCEEDED and not executed.exists():
+        return outcome  # It ended before papermill had begun.
     try:
         save_notebook(folder, executed.read_bytes())
     except (OSError, InputError) as error:

@@ -159,7 +159,8 @@ def test_a_batch_runs_lines_and_names_and_exits_with_the_worst(tmp_path, runbook
     assert (records["mine"]["status"], records["mine"]["parameters"]["retries"]) == ("succeeded", 4)
     assert (records["fails"]["status"], records["fails"]["error"]) == ("failed", "ZeroDivisionError: division by zero")
     assert "started mine\n" in err
-    assert "[2/2] " in err
+    assert "] fails: failed in " in err
+    assert "s: ZeroDivisionError: division by zero\n" in err
     index = (tmp_path / "reports" / "index.html").read_text()
     assert all(record["id"] in index for record in records.values())
 

@@ -215,11 +215,18 @@ def test_a_secret_in_a_pasted_text_reaches_neither_record_nor_executed_notebook(
 
 def test_a_cell_that_hangs_is_ended_at_the_deadline(tmp_path):
     runbook = write_runbook(tmp_path, "hangs", "import time\ntime.sleep(600)")
-    record = run(runbook, tmp_path / "out", timeout=3.0).record
+    record = run(runbook, tmp_path / "out", timeout=5.0).record
     assert record.status is RunStatus.TIMED_OUT
     assert record.error.startswith("still running ")
-    assert record.error.endswith(" after 3 s")
+    assert record.error.endswith(" after 5 s")
     assert record.exit_code == ExitCode.INCOMPLETE
+
+
+def test_a_run_that_is_ended_before_it_began_leaves_a_record_and_no_notebook(tmp_path):
+    ended = run(write_runbook(tmp_path, "late", FINISH), tmp_path / "out", timeout=0.001)
+    assert (ended.record.status, ended.record.failed_cell) == (RunStatus.TIMED_OUT, None)
+    assert ended.record.error == "still running before the first cell after 0.001 s"
+    assert [path.name for path in ended.folder.iterdir()] == ["run.json"]
 
 
 def test_an_interrupted_run_leaves_no_process_and_the_outputs_so_far(tmp_path, monkeypatch):
