@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from k8srun.x509.certificate import Certificate, MalformedCertificate
+from k8srun.x509.keys import key_type, public_key_sha256
 
 MAX_BYTES = 16 * 1024 * 1024
 
 _BLOCK = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]{1,64})-----(.*?)(?:-----END ([A-Z0-9 ]{1,64})-----|(?=-----BEGIN )|\Z)", re.DOTALL
+    rb"-----BEGIN ([A-Z0-9 ]{1,64})-----((?:[^-]++|-)*?)(?:-----END ([A-Z0-9 ]{1,64})-----|(?=-----BEGIN )|\Z)"
 )
 CERTIFICATE_LABELS = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 REQUEST_LABELS = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
@@ -66,27 +67,6 @@ class PemBlock:
         return self.label.endswith("PRIVATE KEY")
 
 
-def public_key_sha256(spki: bytes) -> str:
-    """The hash by which a key, its certificate and its request are recognised as one pair. `spki` is DER."""
-    return hashlib.sha256(spki).hexdigest()
-
-
-def key_type(key: object) -> str:
-    """The type and size of a private or public key of `cryptography`, as people say it; its class name if unknown."""
-    match key:
-        case rsa.RSAPublicKey() | rsa.RSAPrivateKey():
-            return f"RSA {key.key_size}"
-        case ec.EllipticCurvePublicKey() | ec.EllipticCurvePrivateKey():
-            return f"EC {key.curve.name}"
-        case ed25519.Ed25519PublicKey() | ed25519.Ed25519PrivateKey():
-            return "Ed25519"
-        case ed448.Ed448PublicKey() | ed448.Ed448PrivateKey():
-            return "Ed448"
-        case dsa.DSAPublicKey() | dsa.DSAPrivateKey():
-            return f"DSA {key.key_size}"
-    return type(key).__name__
-
-
 def read_pem(data: bytes) -> tuple[PemBlock, ...]:
     """The blocks of a PEM file, in order, each read or with its error.
 
@@ -95,9 +75,13 @@ def read_pem(data: bytes) -> tuple[PemBlock, ...]:
     """
     if len(data) > MAX_BYTES:
         return (PemBlock("", error=f"larger than {MAX_BYTES // 1024 // 1024} MiB: not a certificate or key file"),)
-    blocks = tuple(_read_block(match, data) for match in _BLOCK.finditer(data))
+    blocks: list[PemBlock] = []
+    line, counted = 1, 0
+    for match in _BLOCK.finditer(data):
+        line, counted = line + data.count(b"\n", counted, match.start()), match.start()
+        blocks.append(_read_block(match, line))
     if blocks:
-        return blocks
+        return tuple(blocks)
     if data[:1] == b"\x30":
         return (_read_der("CERTIFICATE", data, 0),)
     return (PemBlock("", error=_not_pem(data)),)
@@ -121,10 +105,9 @@ def _is_base64_of_pem(data: bytes) -> bool:
         return False
 
 
-def _read_block(match: re.Match[bytes], data: bytes) -> PemBlock:
+def _read_block(match: re.Match[bytes], line: int) -> PemBlock:
     written = match.group(1).decode()
     label = written.removeprefix(_REDUCED)
-    line = data.count(b"\n", 0, match.start()) + 1
     end = match.group(3)
     if end is None:
         return PemBlock(label, line, error="truncated: no END line")
@@ -142,28 +125,34 @@ def _read_block(match: re.Match[bytes], data: bytes) -> PemBlock:
 
 def _body(text: bytes) -> bytes:
     """The base64 text without white space and without the RFC 1421 headers that some tools write."""
-    lines = text.split(b"\n")
-    return b"".join(b"".join(line.split()) for line in lines if b":" not in line)
+    lines = (line for line in text.split(b"\n") if b":" not in line) if b":" in text else (text,)
+    return b"".join(b"".join(line.split()) for line in lines)
 
 
 def _read_der(label: str, der: bytes, line: int) -> PemBlock:
     try:
         if label in CERTIFICATE_LABELS:
-            public = x509.load_der_x509_certificate(der).public_key()
-        elif label in REQUEST_LABELS:
+            return _certificate_block(label, Certificate.from_der(der), line)
+        if label in REQUEST_LABELS:
             public = x509.load_der_x509_csr(der).public_key()
         elif label == "PUBLIC KEY":
             public = serialization.load_der_public_key(der)  # type: ignore[assignment]
         else:
             return PemBlock(label, line, der=der if label in _PUBLIC_LABELS else b"")
     except UnsupportedAlgorithm as error:
-        # The certificate itself can still be read; only its key is of a kind that the library does not know.
+        # The request itself can still be read; only its key is of a kind that the library does not know.
         return PemBlock(label, line, der=der, key_type="unsupported", error=f"unsupported key algorithm: {error}")
-    except ValueError:
+    except (ValueError, x509.InvalidVersion, MalformedCertificate):
         what = {"PUBLIC KEY": "public key"}.get(label, label.lower())
         return PemBlock(label, line, error=f"malformed {what}: not valid DER (truncated or altered?)")
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return PemBlock(label, line, der=der, public_key_sha256=public_key_sha256(spki), key_type=key_type(public))
+
+
+def _certificate_block(label: str, certificate: Certificate, line: int) -> PemBlock:
+    # What cannot be read of a certificate is its own to say; a key of an unknown kind leaves nothing to pair it by.
+    error = "" if certificate.key_type else "its public key cannot be read"
+    return PemBlock(label, line, certificate.der, certificate.public_key_sha256, certificate.key_type, error)
 
 
 def _read_private_key(label: str, text: bytes, line: int) -> PemBlock:

@@ -12,18 +12,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PSS
 
 from k8srun.errors import InputError
-from k8srun.pem import PemBlock, key_type, public_key_sha256
-from k8srun.x509.distinguished import EncodedName, read_name
+from k8srun.x509.distinguished import DistinguishedName, read_name
 from k8srun.x509.extensions import NameConstraints, Notes, read_extensions
 from k8srun.x509.frame import Frame
+from k8srun.x509.keys import key_type, public_key_sha256
 
 # The library warns of what is odd (a serial number of 0, a long name) where it reads it all the same; here it is data.
 warnings.filterwarnings("ignore", module=r"k8srun\.x509\.certificate$")
@@ -45,12 +44,7 @@ _SIGNATURES = {
     "1.3.101.112": "Ed25519",
 }
 _RSA_PSS = "1.2.840.113549.1.1.10"
-_KEY_ALGORITHMS = (
-    (rsa.RSAPublicKey, "RSA"),
-    (ec.EllipticCurvePublicKey, "ECDSA"),
-    (ed25519.Ed25519PublicKey, "Ed25519"),
-    (dsa.DSAPublicKey, "DSA"),
-)
+_KEY_ALGORITHMS = {"RSA": "RSA", "EC": "ECDSA", "Ed25519": "Ed25519", "DSA": "DSA"}
 _GO_CURVES = frozenset({"secp224r1", "secp256r1", "secp384r1", "secp521r1"})
 
 
@@ -72,7 +66,7 @@ class Certificate:
             in another string type is another name.
         common_name, organizations: of the subject; the user and the groups of a Kubernetes client certificate.
         not_before, not_after: the validity, both ends included, UTC.
-        key_type: `RSA 2048`, `EC secp256r1`, `Ed25519`.
+        key_type: `RSA 2048`, `EC secp256r1`, `Ed25519`; empty when the library cannot read the key.
         key_algorithm: Go's name: `RSA`, `ECDSA`, `Ed25519`, `DSA`; empty when Go does not know it.
         public_key_sha256: SHA-256 of the SubjectPublicKeyInfo, hex: the same for a key and its certificate.
         sha256: the fingerprint, hex.
@@ -165,7 +159,17 @@ class Certificate:
         return self.self_issued and _signs_itself(self.der)
 
 
-def certificates_of(blocks: Iterable[PemBlock]) -> tuple[Certificate, ...]:
+class _Block(Protocol):
+    """A block of a PEM file (`k8srun.pem.PemBlock`)."""
+
+    @property
+    def is_certificate(self) -> bool: ...
+
+    @property
+    def der(self) -> bytes: ...
+
+
+def certificates_of(blocks: Iterable[_Block]) -> tuple[Certificate, ...]:
     """The certificates among the blocks of a file, in their order; blocks that could not be read are left out."""
     found = []
     for block in blocks:
@@ -188,8 +192,8 @@ def _from_der(der: bytes) -> Certificate:
             f"malformed certificate: {error}", do="Look at it with: openssl x509 -noout -text -in FILE"
         ) from None
     frame = Frame.of(der)
-    issuer = read_name(EncodedName(frame.issuer, lambda: parsed.issuer))
-    subject = read_name(EncodedName(frame.subject, lambda: parsed.subject))
+    subject = read_name(lambda: parsed.subject)
+    issuer = _issuer(_Issued(frame.issuer, parsed))
     key, key_refused, key_unreadable = _key_fields(parsed)
     extensions, extensions_refused, extensions_unreadable = _extension_fields(parsed)
     unreadable = (issuer.unreadable, subject.unreadable, key_unreadable, extensions_unreadable)
@@ -214,6 +218,19 @@ def _from_der(der: bytes) -> Certificate:
         **key,
         **extensions,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    """A certificate known by its issuer alone: a cluster has few issuers and many certificates."""
+
+    issuer_der: bytes
+    parsed: x509.Certificate = field(compare=False)
+
+
+@lru_cache(maxsize=1024)
+def _issuer(issued: _Issued) -> DistinguishedName:
+    return read_name(lambda: issued.parsed.issuer)
 
 
 def _frame_refused(parsed: x509.Certificate, frame: Frame) -> str:
@@ -244,11 +261,11 @@ def _key_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
     try:
         key = parsed.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        return {"key_type": "unsupported", "key_algorithm": ""}, "", f"public key: {error}"
-    algorithm = next((name for kind, name in _KEY_ALGORITHMS if isinstance(key, kind)), "")
-    supported = not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name in _GO_CURVES
-    fields = {"key_type": key_type(key), "key_algorithm": algorithm}
-    return fields, "" if supported else "x509: unsupported elliptic curve", ""
+        return {"key_type": "", "key_algorithm": ""}, "", f"public key: {error}"
+    shown = key_type(key)
+    kind, _, curve = shown.partition(" ")
+    refused = "x509: unsupported elliptic curve" if kind == "EC" and curve not in _GO_CURVES else ""
+    return {"key_type": shown, "key_algorithm": _KEY_ALGORITHMS.get(kind, "")}, refused, ""
 
 
 def _signature_algorithm(parsed: x509.Certificate) -> str:

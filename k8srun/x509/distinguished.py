@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -43,19 +42,10 @@ class DistinguishedName:
     unreadable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedName:
-    """A name as it stands in a certificate, and how the library reads it. Two are the same when their DER is."""
-
-    der: bytes
-    load: Callable[[], x509.Name] = field(compare=False)
-
-
-@lru_cache(maxsize=4096)
-def read_name(encoded: EncodedName) -> DistinguishedName:
-    """The parts of a name; remembered, for a cluster has few issuers and many certificates."""
+def read_name(load: Callable[[], x509.Name]) -> DistinguishedName:
+    """The parts of the name that `load` gives."""
     try:
-        attributes = tuple(encoded.load())
+        attributes = tuple(load())
     except ValueError as error:
         return DistinguishedName(unreadable=f"a name: {error}")
     known: dict[str, list[str]] = {}

@@ -17,6 +17,20 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from k8srun.x509.gonames import Doubtful, is_domain, parse_mailbox, uri_host
 from k8srun.x509.gotext import parse_ip, quote
 
+_SAN = "2.5.29.17"
+_NAME_CONSTRAINTS = "2.5.29.30"
+
+# Names as Go's KeyUsage prints them, in the order of the bits, and the library's.
+_KEY_USAGES = (
+    ("digitalSignature", "digital_signature"),
+    ("contentCommitment", "content_commitment"),
+    ("keyEncipherment", "key_encipherment"),
+    ("dataEncipherment", "data_encipherment"),
+    ("keyAgreement", "key_agreement"),
+    ("keyCertSign", "key_cert_sign"),
+    ("cRLSign", "crl_sign"),
+)
+
 # Names as Go's ExtKeyUsage prints them; what is not here is shown as its number.
 EXTENDED_KEY_USAGES = {
     "2.5.29.37.0": "anyExtendedKeyUsage",
@@ -78,15 +92,25 @@ class Notes:
 def read_extensions(extensions: x509.Extensions, notes: Notes) -> dict[str, Any]:
     """The fields of a `Certificate` that its extensions give."""
     fields: dict[str, Any] = {}
-    seen = tuple((extension.oid.dotted_string, extension.critical) for extension in extensions)
+    seen: list[tuple[str, bool]] = []
     unhandled: list[str] = []
-    for extension, (number, critical) in zip(extensions, seen, strict=True):
+    for extension in extensions:
+        number, critical = extension.oid.dotted_string, extension.critical
+        seen.append((number, critical))
         reader = _READERS.get(number)
-        read = reader(extension, notes) if reader else {"unhandled": True}
-        if read.pop("unhandled", False) and critical:
+        if reader:
+            fields.update(reader(extension, notes))
+        if critical and (reader is None or _is_left_unread(number, fields)):
             unhandled.append(number)
-        fields.update(read)
-    return {**fields, "unhandled_critical": tuple(unhandled), "extensions": seen}
+    fields["unhandled_critical"], fields["extensions"] = tuple(unhandled), tuple(seen)
+    return fields
+
+
+def _is_left_unread(number: str, fields: dict[str, Any]) -> bool:
+    """Whether Go takes an extension for unread although it knows its kind, because of what is in it."""
+    if number == _SAN:
+        return not any(fields[kind] for kind in ("dns_names", "ip_addresses", "uris", "emails"))
+    return number == _NAME_CONSTRAINTS and bool(fields["name_constraints"].unsupported)
 
 
 def ip_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
@@ -98,29 +122,32 @@ def ip_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
 def _read_san(extension: x509.Extension[x509.SubjectAlternativeName], notes: Notes) -> dict[str, Any]:
     names: dict[str, list[str]] = {"dns_names": [], "ip_addresses": [], "uris": [], "emails": [], "other_names": []}
     for name in extension.value:
-        match name:
-            case x509.DNSName():
-                names["dns_names"].append(_ia5(name.value, "dNSName", notes))
-            case x509.IPAddress(value=ipaddress.IPv4Network() | ipaddress.IPv6Network() as network):
-                notes.refuse(f"x509: cannot parse IP address of length {network.max_prefixlen // 4}")
-            case x509.IPAddress():
-                names["ip_addresses"].append(ip_text(name.value))  # type: ignore[arg-type]
-            case x509.UniformResourceIdentifier():
-                names["uris"].append(_uri(name.value, notes))
-            case x509.RFC822Name():
-                names["emails"].append(_ia5(name.value, "rfc822Name", notes))
-            case _:
-                names["other_names"].append(type(name).__name__)
-    fields: dict[str, Any] = {key: tuple(values) for key, values in names.items()}
-    # Go takes a SAN extension for unread when it holds none of the kinds that Go knows.
-    unhandled = not any(names[key] for key in ("dns_names", "ip_addresses", "uris", "emails"))
-    return {**fields, "has_san": True, "unhandled": unhandled}
+        kind = type(name)  # told by their types, not by isinstance: a certificate may have hundreds
+        if kind is x509.DNSName:
+            names["dns_names"].append(_ia5(name.value, "dNSName", notes))
+        elif kind is x509.IPAddress:
+            names["ip_addresses"].append(_address(name.value, notes))
+        elif kind is x509.UniformResourceIdentifier:
+            names["uris"].append(_uri(name.value, notes))
+        elif kind is x509.RFC822Name:
+            names["emails"].append(_ia5(name.value, "rfc822Name", notes))
+        else:
+            names["other_names"].append(kind.__name__)
+    return {"has_san": True, **{kind: tuple(values) for kind, values in names.items()}}
 
 
 def _ia5(value: str, kind: str, notes: Notes) -> str:
     if not value.isascii():
         notes.refuse(f"x509: SAN {kind} is malformed")
     return value
+
+
+def _address(value: Any, notes: Notes) -> str:
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        # The library takes an address of twice the length for one with its mask.
+        notes.refuse(f"x509: cannot parse IP address of length {value.max_prefixlen // 4}")
+        return str(value)
+    return ip_text(value)
 
 
 def _uri(value: str, notes: Notes) -> str:
@@ -137,18 +164,10 @@ def _uri(value: str, notes: Notes) -> str:
 
 def _read_key_usage(extension: x509.Extension[x509.KeyUsage], _: Notes) -> dict[str, Any]:
     usage = extension.value
-    bits = {
-        "digitalSignature": usage.digital_signature,
-        "contentCommitment": usage.content_commitment,
-        "keyEncipherment": usage.key_encipherment,
-        "dataEncipherment": usage.data_encipherment,
-        "keyAgreement": usage.key_agreement,
-        "keyCertSign": usage.key_cert_sign,
-        "cRLSign": usage.crl_sign,
-        "encipherOnly": usage.key_agreement and usage.encipher_only,
-        "decipherOnly": usage.key_agreement and usage.decipher_only,
-    }
-    return {"key_usages": tuple(name for name, is_set in bits.items() if is_set)}
+    named = [name for name, attribute in _KEY_USAGES if getattr(usage, attribute)]
+    if usage.key_agreement:  # without it the library does not tell the two
+        named += ["encipherOnly"] * usage.encipher_only + ["decipherOnly"] * usage.decipher_only
+    return {"key_usages": tuple(named)}
 
 
 def _read_basic_constraints(extension: x509.Extension[x509.BasicConstraints], _: Notes) -> dict[str, Any]:
@@ -219,8 +238,7 @@ def _read_name_constraints(extension: x509.Extension[x509.NameConstraints], note
         for name in subtrees or ():
             key, text = _constraint(name, notes)
             names.setdefault(key if key == "unsupported" else f"{prefix}_{key}", []).append(text)
-    constraints = NameConstraints(**{key: tuple(values) for key, values in names.items()})
-    return {"name_constraints": constraints, "unhandled": bool(constraints.unsupported)}
+    return {"name_constraints": NameConstraints(**{key: tuple(values) for key, values in names.items()})}
 
 
 def _constraint(name: x509.GeneralName, notes: Notes) -> tuple[str, str]:
@@ -250,9 +268,9 @@ def _constraint_text(value: str, kind: str, notes: Notes) -> str:
 _READERS: dict[str, Callable[[Any, Notes], dict[str, Any]]] = {
     "2.5.29.14": _read_ski,
     "2.5.29.15": _read_key_usage,
-    "2.5.29.17": _read_san,
+    _SAN: _read_san,
     "2.5.29.19": _read_basic_constraints,
-    "2.5.29.30": _read_name_constraints,
+    _NAME_CONSTRAINTS: _read_name_constraints,
     "2.5.29.31": _read_crl_urls,
     "2.5.29.32": _read_policies,
     "2.5.29.33": _read_policy_mappings,

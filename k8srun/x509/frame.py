@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import NamedTuple
 
 
@@ -22,27 +20,29 @@ class Frame(NamedTuple):
     @staticmethod
     def of(der: bytes) -> Frame:
         """The parts of a certificate that the library has parsed."""
-        signed, outer_algorithm = islice(_elements(der), 2)
-        has_version = signed[_content_start(signed)] == 0xA0
-        parts = islice(_elements(signed), 2 if has_version else 1, None)
-        inner_algorithm, issuer, _, subject, public_key = islice(parts, 5)
-        return Frame(outer_algorithm, inner_algorithm, issuer, subject, public_key)
+        signed = _content(der, 0)[0]
+        position, signed_end = _content(der, signed)
+        if der[position] == 0xA0:  # the version, which version 1 leaves out
+            position = _content(der, position)[1]
+        inner_algorithm = _content(der, position)[1]  # after the serial number
+        issuer = _content(der, inner_algorithm)[1]
+        validity = _content(der, issuer)[1]
+        subject = _content(der, validity)[1]
+        public_key = _content(der, subject)[1]
+        return Frame(
+            outer_algorithm=der[signed_end : _content(der, signed_end)[1]],
+            inner_algorithm=der[inner_algorithm:issuer],
+            issuer=der[issuer:validity],
+            subject=der[subject:public_key],
+            public_key=der[public_key : _content(der, public_key)[1]],
+        )
 
 
-def _elements(sequence: bytes) -> Iterator[bytes]:
-    """The elements of a valid DER SEQUENCE, each with its tag and length."""
-    position = _content_start(sequence)
-    while position < len(sequence):
-        start = position
-        position = _content_start(sequence, start) + _content_length(sequence, start)
-        yield sequence[start:position]
-
-
-def _content_start(der: bytes, start: int = 0) -> int:
-    first = der[start + 1]
-    return start + 2 + (first & 0x7F if first & 0x80 else 0)
-
-
-def _content_length(der: bytes, start: int) -> int:
-    first = der[start + 1]
-    return int.from_bytes(der[start + 2 : start + 2 + (first & 0x7F)], "big") if first & 0x80 else first
+def _content(der: bytes, start: int) -> tuple[int, int]:
+    """Where the content of the element at `start` begins and where it ends."""
+    size = der[start + 1]
+    begin = start + 2
+    if size & 0x80:
+        begin += size & 0x7F
+        size = int.from_bytes(der[start + 2 : begin], "big")
+    return begin, begin + size
