@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from k8srun.cli.main import main
 from k8srun.sources.library import find_runbooks
 from tests.runner.notebooks import FINISH, write_runbook
 
@@ -113,11 +114,17 @@ def test_show_as_json_is_one_versioned_object(tmp_path):
         (["MINE", "--lab", "--timeout", "0"], "0.0 is not in the range"),
     ],
 )
-def test_what_cannot_be_used_is_said_and_nothing_runs(tmp_path, runbook, arguments, complaint):
+def test_what_cannot_be_used_is_said_and_nothing_runs(tmp_path, runbook, monkeypatch, capsys, arguments, complaint):
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "wrong.json").write_text('{"retries": "4"}')
-    code, out, err = k8srun(tmp_path, "run", *[runbook.path if word == "MINE" else word for word in arguments])
-    assert (code, out) == (2, "")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["k8srun", "run", *[runbook.path if word == "MINE" else word for word in arguments]]
+    )
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
     assert complaint in err
     assert not (tmp_path / "reports").exists()
 
