@@ -22,7 +22,7 @@ from k8srun.codec import encode
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
 from k8srun.display import notebook, plots, tables
-from k8srun.lab import Lab, incidents
+from k8srun.lab import DEFAULT_INCIDENT, Lab, incidents
 from k8srun.record import RESULT_VARIABLE, RunResult
 from k8srun.snapshot import Snapshot
 from k8srun.sources.collect import opened
@@ -172,7 +172,7 @@ class Investigation:
 def _cluster(options: SourceOptions, snapshot: Snapshot) -> str:
     """How people call what is looked at: the name that they gave it, else where it is."""
     if options.lab:
-        return "embedded lab"
+        return f"lab: {options.incident or DEFAULT_INCIDENT}"
     if options.context and options.context != CURRENT_CONTEXT:
         return options.context
     if snapshot.server and snapshot.server.url:
