@@ -114,7 +114,8 @@ def test_show_as_json_is_one_versioned_object(tmp_path):
         (["MINE", "--lab", "--timeout", "0"], "0.0 is not in the range"),
     ],
 )
-def test_what_cannot_be_used_is_said_and_nothing_runs(tmp_path, runbook, monkeypatch, capsys, arguments, complaint):
+def test_what_cannot_be_used_is_said_and_nothing_runs(runbook, monkeypatch, capsys, arguments, complaint):
+    tmp_path = Path(runbook.path).parents[1]
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "wrong.json").write_text('{"retries": "4"}')
     monkeypatch.chdir(tmp_path)
