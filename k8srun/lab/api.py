@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
+from k8srun.codec import parse_json
 from k8srun.kinds import RESOURCES, Kind, kind_of
-from k8srun.lab.files import LOADER
 
 VERSION = {
     "major": "1",
@@ -92,8 +90,8 @@ class Api:
     @cached_property
     def _objects(self) -> dict[Kind, list[dict[str, Any]]]:
         objects: dict[Kind, list[dict[str, Any]]] = {}
-        for path in sorted(self._manifests.glob("*.yaml")):
-            for item in yaml.load_all(path.read_bytes(), Loader=LOADER):
+        for path in sorted(self._manifests.glob("*.json")):
+            for item in parse_json(path.read_bytes(), where=str(path))["items"]:
                 objects.setdefault(kind_of(item["apiVersion"], item["kind"]), []).append(item)
         return objects
 

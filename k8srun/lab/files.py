@@ -43,16 +43,10 @@ class Tree:
 
 # The same in C, where PyYAML was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Writes every value in full: an alias is a riddle to people and refused by careful readers."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def dump(*documents: object) -> str:
+def dump(document: object) -> str:
     """YAML as people write it: keys in their order, blocks rather than braces."""
-    text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000, explicit_start=len(documents) > 1)
+    text: str = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, width=1000)
     return text

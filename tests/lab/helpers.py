@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from k8srun.lab import INCIDENTS, Lab
 
 def objects_of(lab: Lab) -> list[dict[str, Any]]:
     """Every object in the lab's manifests."""
-    return [item for path in sorted(lab.manifests.glob("*.yaml")) for item in yaml.safe_load_all(path.read_text())]
+    return [item for path in sorted(lab.manifests.iterdir()) for item in json.loads(path.read_text())["items"]]
 
 
 def copied_incident(folder: Path, name: str, *, as_name: str = "", **changes: Any) -> Path:

@@ -37,7 +37,7 @@ def test_a_lab_has_a_workstation_three_nodes_and_the_clusters_objects(healthy: L
     assert healthy.kubeconfig.is_file()
     assert set(healthy.nodes) == {"cp-1", "worker-1", "worker-2"}
     assert healthy.node_root == healthy.nodes["cp-1"]
-    assert {path.name for path in healthy.manifests.iterdir()} > {"cluster.yaml", "kube-system.yaml", "shop.yaml"}
+    assert {path.name for path in healthy.manifests.iterdir()} > {"cluster.json", "kube-system.json", "shop.json"}
 
 
 def test_the_control_plane_node_has_the_files_that_kubeadm_writes(healthy: Lab) -> None:
@@ -79,7 +79,7 @@ def test_whatever_holds_a_secret_is_readable_by_its_owner_alone(labs: dict[str, 
         for path in files(lab.directory)
         if b"PRIVATE KEY" in path.read_bytes()
         or b"client-key-data" in path.read_bytes()
-        or b"kind: Secret\n" in path.read_bytes()
+        or b'"kind": "Secret"' in path.read_bytes()
     ]
 
     assert len(secret) > 25 * len(labs)
@@ -226,11 +226,11 @@ def test_a_lab_of_an_unknown_form_is_refused(tmp_path: Path, marker: str, compla
 
 def test_a_reset_undoes_what_was_changed(tmp_path: Path) -> None:
     lab = build(tmp_path / "lab", "leaf-as-ca", now=NOW)
-    (lab.manifests / "shop.yaml").unlink()
+    (lab.manifests / "shop.json").unlink()
     lab.kubeconfig.write_text("")
 
     assert reset(lab, NOW) == lab
-    assert (lab.manifests / "shop.yaml").is_file()
+    assert (lab.manifests / "shop.json").is_file()
     assert lab.symptom.startswith("Unable to connect")
 
 

@@ -203,10 +203,6 @@ def test_no_placeholder_is_left(labs: dict[str, Lab]) -> None:
     assert left == []
 
 
-def test_no_value_is_an_alias_of_another(healthy: Lab) -> None:
-    assert [path for path in healthy.manifests.iterdir() if "&id0" in path.read_text()] == []
-
-
 @pytest.mark.parametrize(
     ("resources", "quality"),
     [
