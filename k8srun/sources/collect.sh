@@ -394,15 +394,18 @@ name_of() {
 }
 
 # KIND PATH TARGET. One line of the list: f file, d folder, s special, n nothing (a link that leads nowhere).
+last_uid='' last_gid=''
 list() {
-    mode='' owner='' group='' size='' changed=''
-    if [ "$1" != n ] && facts=$(stat -c '%a %u %g %s %Y' "$found" 2>/dev/null); then
-        read -r mode uid gid size changed <<END
+    mode='' size='' changed=''
+    if [ "$1" = n ] || ! facts=$(stat -c '%a %u %g %s %Y' "$found" 2>/dev/null); then
+        printf '%s\t\t\t\t\t\t%s\t%s\n' "$1" "$2" "$3" >>"$top/files"
+        return
+    fi
+    read -r mode uid gid size changed <<END
 $facts
 END
-        owner=$(name_of passwd "$uid")
-        group=$(name_of group "$gid")
-    fi
+    if [ "$uid" != "$last_uid" ]; then last_uid=$uid && owner=$(name_of passwd "$uid"); fi
+    if [ "$gid" != "$last_gid" ]; then last_gid=$gid && group=$(name_of group "$gid"); fi
     printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$mode" "$owner" "$group" "$size" "$changed" "$2" "$3" >>"$top/files"
 }
 
@@ -417,7 +420,8 @@ take() {
     esac
     if grep -Fxq -e "$2" "$work/seen"; then return 0; fi
     echo "$2" >>"$work/seen"
-    target=$(readlink "$root$2" 2>/dev/null | tr "$TAB" ' ')
+    target=''
+    if [ -L "$root$2" ]; then target=$(readlink "$root$2" | tr "$TAB" ' '); fi
     if ! locate "$2"; then
         list n "$2" "$target"
     elif [ -d "$found" ]; then
@@ -436,12 +440,12 @@ pack() {
     if [ ! -r "$found" ]; then
         gap "$2" forbidden 'permission denied'
         return
-    elif [ "$1" != log ] && [ "$(wc -c <"$found")" -gt "$MAX_BYTES" ]; then
+    elif [ "$1" != log ] && [ "${size:-$(wc -c <"$found")}" -gt "$MAX_BYTES" ]; then
         gap "$2" 'too large' "larger than $MAX_BYTES bytes"
         return
     fi
     echo "$2" >>"$work/$1s"
-    mkdir -p "$top/content${2%/*}"
+    [ -d "$top/content${2%/*}" ] || mkdir -p "$top/content${2%/*}"
     case $1 in
         pem) reduce_pem "$found" ;;
         kubeconfig) reduce_kubeconfig "$found" ;;
@@ -639,7 +643,7 @@ write_archive() {
             say "collect.sh: $archive cannot be written" && exit 3
         fi
     fi
-    say "Packed $(grep -c '^f' "$top/files") files of ${host:-this node}; private keys, tokens and passwords were left out."
+    say "Files packed of ${host:-this node}: $(grep -c '^f' "$top/files"). Private keys, tokens and passwords were left out."
     if [ -s "$top/gaps" ]; then
         say "Could not be read ($(wc -l <"$top/gaps" | tr -d ' ')):"
         sed "s/$TAB/: /;s/$TAB/, /;s/^/  /" "$top/gaps" >&2

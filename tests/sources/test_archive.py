@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from k8srun.errors import InputError
 from k8srun.hostfiles import Topic
+from k8srun.pem import PemBlock, read_pem
 from k8srun.snapshot import GapReason, Need
 from k8srun.sources import archive
 from k8srun.sources.host import read_host
@@ -201,3 +202,29 @@ def test_a_damaged_archive_is_read_or_refused_and_nothing_else(tmp_path_factory,
         read_host(path, now=NOW)
     except InputError as error:
         assert error.what  # noqa: PT017 - both outcomes are right
+
+
+# A private key that was reduced on its node
+
+
+HASH = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("body", "hashed", "kind", "error"),
+    [
+        (f"sha256 {HASH} RSA 2048\n\n\n", HASH, "RSA 2048", ""),
+        (f"sha256 {HASH} \n", HASH, "", ""),
+        ("encrypted\n", "", "", "encrypted with a passphrase: which certificate it belongs to cannot be told"),
+        ("\n", "", "", "malformed or unsupported private key"),
+        (f"sha256 {HASH[:-2]} RSA 2048\n", "", "", "malformed or unsupported private key"),
+    ],
+)
+def test_a_reduced_key_reads_as_the_key_itself_would(body, hashed, kind, error):
+    text = f"-----BEGIN REDUCED RSA PRIVATE KEY-----\n{body}-----END REDUCED RSA PRIVATE KEY-----\n"
+    assert read_pem(text.encode()) == (PemBlock("RSA PRIVATE KEY", 1, b"", hashed, kind, error),)
+
+
+def test_of_a_pem_block_with_an_unknown_label_nothing_but_the_label_is_kept():
+    text = b"-----BEGIN OpenVPN Static key V1-----\nAAAA\n-----END OpenVPN Static key V1-----\n".upper()
+    assert read_pem(text) == (PemBlock("OPENVPN STATIC KEY V1", 1),)

@@ -7,18 +7,23 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import tarfile
 import tempfile
+import time
 from pathlib import Path
+from random import Random
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from k8srun.cli.main import cli
 from k8srun.codec import encode
 from k8srun.hostfiles import Topic
+from k8srun.lab import DEFAULT_INCIDENT, build
 from k8srun.snapshot import GapReason
 from k8srun.sources.host import read_host
 from k8srun.sources.hostcontent import LOG_LINES
@@ -63,11 +68,20 @@ def shell(request):
     return [found], os.environ["PATH"]
 
 
-def collect(*arguments, shell=None, path=None, expect=0, **options):
+@pytest.fixture
+def small(tmp_path):
+    """A root with one file, for what does not depend on the files."""
+    file = tmp_path / "root/etc/kubernetes/pki/ca.crt"
+    file.parent.mkdir(parents=True)
+    file.write_text("x")
+    return tmp_path / "root"
+
+
+def collect(*arguments, shell=None, path=None, temporary=None, expect=0, **options):
     command = shell or ["sh"]
     done = subprocess.run(
         [*command, str(SCRIPT), *map(str, arguments)],
-        env={"PATH": path or os.environ["PATH"], "TMPDIR": tempfile.gettempdir()},
+        env={"PATH": path or os.environ["PATH"], "TMPDIR": temporary or tempfile.gettempdir()},
         capture_output=True, text=True, check=False, timeout=120, **options,
     )  # fmt: skip
     assert done.returncode == expect, done.stderr
@@ -76,10 +90,11 @@ def collect(*arguments, shell=None, path=None, expect=0, **options):
 
 @pytest.fixture(scope="module")
 def archive(node, shell, tmp_path_factory):
-    """The archive of the node, made by each shell, and what the script said."""
+    """The archive of the node, made by each shell, what the script said, and the folder for its temporary files."""
     path = tmp_path_factory.mktemp("archive") / "node.tar.gz"
-    done = collect("-r", node.root, "-o", path, shell=shell[0], path=shell[1])
-    return path, done.stderr
+    temporary = tmp_path_factory.mktemp("temporary")
+    done = collect("-r", node.root, "-o", path, shell=shell[0], path=shell[1], temporary=temporary)
+    return path, done.stderr, temporary
 
 
 @pytest.fixture(scope="module")
@@ -171,40 +186,66 @@ def test_an_encoded_private_key_is_not_in_the_archive(node, archive):
 
 
 def test_the_archive_is_for_its_owner_alone_and_nothing_else_is_left_behind(archive):
-    assert stat.S_IMODE(archive[0].stat().st_mode) == 0o600
-    assert list(archive[0].parent.iterdir()) == [archive[0]]
-    assert [
-        folder for folder in Path(tempfile.gettempdir()).glob("k8srun-node.*") if folder.stat().st_uid == os.getuid()
-    ] == []
+    path, _, temporary = archive
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+    assert list(temporary.iterdir()) == []
 
 
 def test_it_says_what_it_packed_and_what_comes_next(archive):
-    path, said = archive
-    assert re.search(r"Packed \d\d files of cp-1", said)
+    path, said, _ = archive
+    assert re.search(r"Files packed of cp-1: \d\d\.", said)
     assert f"k8srun run x509-error --host-root {path}" in said
 
 
-def test_it_writes_to_standard_output_and_may_itself_come_from_standard_input(node):
+def test_it_writes_to_standard_output_and_may_itself_come_from_standard_input(small):
     with SCRIPT.open() as script:
-        done = subprocess.run(
-            ["sh", "-s", "--", "-r", node.root, "-o", "-"], stdin=script, capture_output=True, check=True
-        )
+        command = ["sh", "-s", "--", "-r", small, "-o", "-"]
+        done = subprocess.run(command, stdin=script, capture_output=True, check=True)
     assert done.stdout.startswith(b"\x1f\x8b")
-    assert b"Packed" in done.stderr
+    assert b"packed of this node: 1" in done.stderr
 
 
-def test_it_does_not_overwrite_a_file(node, tmp_path):
+def test_it_does_not_overwrite_a_file(small, tmp_path):
     target = tmp_path / "precious"
     target.write_text("precious")
-    done = collect("-r", node.root, "-o", target, expect=2)
+    done = collect("-r", small, "-o", target, expect=2)
     assert "is there already" in done.stderr
     assert target.read_text() == "precious"
 
 
-def test_an_archive_that_cannot_be_written_is_an_error_and_leaves_no_half(node, tmp_path):
-    done = collect("-r", node.root, "-o", tmp_path / "missing" / "node.tar.gz", expect=3)
+def test_an_archive_that_cannot_be_written_is_an_error_and_leaves_no_half(small, tmp_path):
+    done = collect("-r", small, "-o", tmp_path / "missing" / "node.tar.gz", expect=3)
     assert "cannot be written" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [small]
+
+
+def test_interrupted_it_leaves_nothing_behind(tmp_path):
+    tools, temporary, started = tmp_path / "bin", tmp_path / "temporary", tmp_path / "started"
+    tools.mkdir()
+    temporary.mkdir()
+    (tools / "journalctl").write_text(f"#!/bin/sh\necho > {started}\nexec sleep 60\n")
+    (tools / "journalctl").chmod(0o755)
+    process = subprocess.Popen(
+        ["sh", SCRIPT, "-o", tmp_path / "node.tar.gz"],
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "TMPDIR": temporary},
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert list(temporary.iterdir()) != []
+    # As Ctrl-C does, to the script and to what it runs; `timeout` has made a group of its own.
+    for child in (*children(process.pid), process.pid):
+        os.kill(child, signal.SIGTERM)
+    assert process.wait(30) == 130
+    assert sorted(tmp_path.iterdir()) == [tools, started, temporary]
+    assert list(temporary.iterdir()) == []
+
+
+def children(pid):
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(each) for child in found for each in (*children(int(child)), child)]
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(["-h"], 0), (["-x"], 2), (["-r", "/does/not/exist"], 2)])
@@ -358,6 +399,87 @@ def test_a_kubeconfig_in_any_other_form_gives_nothing_away(tmp_path, text):
     assert [file.path for file in snapshot.files] == ["/etc/kubernetes/admin.conf"]
     if text.startswith("{"):
         assert snapshot.gaps[0].reason is GapReason.MALFORMED
+
+
+def test_secrets_stay_on_the_node_in_whatever_style_their_yaml_is_written(tmp_path):
+    """What the script understands it reduces, what it does not it does not pack. One run over many styles."""
+    random = Random(20261101)
+    for number in range(25):
+        for path, document in (
+            ("admin-{}.conf", a_kubeconfig(random)),
+            ("manifests/{}.yaml", a_manifest(random)),
+            ("kubelet/{}.yaml", an_encryption_configuration(random)),
+        ):
+            file = tmp_path / "root/etc/kubernetes" / path.format(number)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(in_some_style(random, document))
+    collect("-r", tmp_path / "root", "-o", tmp_path / "node.tar.gz")
+    with tarfile.open(tmp_path / "node.tar.gz") as tar:
+        files = [member for member in tar if member.isfile() and "/content/" in member.name]
+        content = {member.name: tar.extractfile(member).read() for member in files}
+    assert [name for name, data in content.items() if b"Qm7" in data] == []
+    assert len(content) > 30  # and most were understood
+
+
+def in_some_style(random, document):
+    if random.random() < 0.15:
+        return json.dumps(document, indent=random.choice([None, 2]))
+    return yaml.dump(
+        document,
+        default_flow_style=random.choice([False, False, False, True, None]),
+        width=random.choice([20, 80, 10_000]),
+        indent=random.choice([2, 4]),
+        default_style=random.choice([None, None, None, '"', "'", "|", ">"]),
+        sort_keys=random.choice([True, False]),
+    )
+
+
+def a_secret(random):
+    noise = "".join(random.choice("abcXYZ019+/=-_ ") for _ in range(random.choice([0, 3, 30, 200])))
+    canary = "Qm7canary"
+    return random.choice([
+        canary + noise, noise + canary, f"{noise}\n{canary}", f"{canary}\n{canary}\n", f"{noise}: {canary}",
+        f'"{canary}"', f"'{canary}'", f"{{{canary}}}", f"#{canary}", f"a #{canary}", f"- {canary}",
+    ])  # fmt: skip
+
+
+def a_kubeconfig(random):
+    user = {
+        field: a_secret(random)
+        for field in ("token", "password", "client-key-data", "unknown", "refresh-token")
+        if random.random() < 0.5
+    }
+    if random.random() < 0.4:
+        env = [{"name": "A_TOKEN", "value": a_secret(random)}]
+        user["exec"] = {"command": "login", "args": ["--t", a_secret(random)], "env": env}
+    if random.random() < 0.3:
+        user["auth-provider"] = {"name": "oidc", "config": {"id-token": a_secret(random)}}
+    cluster = {"name": "a", "cluster": {"server": "https://user:Qm7canary@api.example:6443"}}
+    return {"kind": "Config", "clusters": [cluster], "users": [{"name": "u", "user": user}]}
+
+
+def a_manifest(random):
+    names = random.sample(["DB_PASSWORD", "API_KEY", "AUTH_TOKEN", "AWS_SECRET_ACCESS_KEY", "SESSION_COOKIE"], 3)
+    env = [{"name": name, "value": a_secret(random)} for name in names]
+    if random.random() < 0.5:
+        env = [{"value": item["value"], "name": item["name"]} for item in env]
+    word = re.sub(r"\s", "", a_secret(random))
+    secret_words = [f"--client-secret={word}", "--my-token", f"Qm7canary{word}"] if random.random() < 0.5 else []
+    return {"kind": "Pod", "spec": {"containers": [{"name": "c", "env": env, "command": ["x", *secret_words]}]}}
+
+
+def an_encryption_configuration(random):
+    providers = [
+        {provider: {"keys": [{"name": "k", "secret": a_secret(random)}]}} for provider in ("aescbc", "secretbox")
+    ]
+    return {"kind": "EncryptionConfiguration", "resources": [{"resources": ["secrets"], "providers": providers}]}
+
+
+def test_nothing_of_the_labs_node_is_refused_or_changed(tmp_path):
+    """Its files are written as kubeadm, the kubelet and Calico write them."""
+    lab = build(tmp_path / "lab", DEFAULT_INCIDENT, now=NOW)
+    collect("-r", lab.node_root, "-o", tmp_path / "node.tar.gz")
+    assert read_host(tmp_path / "node.tar.gz", now=NOW).files == read_host(lab.node_root, now=NOW).files
 
 
 # One source of truth
