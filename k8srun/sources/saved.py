@@ -118,9 +118,9 @@ def load(path: Path) -> Snapshot:
             return _read(_Lines(file, path.stat().st_size, where), where)
     except FileNotFoundError:
         raise InputError("no such file", where=where, do="Make one: k8srun snapshot save FILE --context") from None
-    except gzip.BadGzipFile:
-        raise _not_a_snapshot(where) from None
-    except (EOFError, zlib.error):
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        if str(error).startswith("Not a gzipped file"):
+            raise _not_a_snapshot(where) from None
         raise InputError("the snapshot is damaged or cut off", where=where, do="Copy or save it again.") from None
     except OSError as error:
         raise InputError(f"the snapshot cannot be read: {error.strerror}", where=where) from None
@@ -143,13 +143,18 @@ class _Lines:
             raise EOFError
         try:
             return msgspec.json.decode(line, type=kind)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"the snapshot is damaged: {error}", where=self._where, do="Save it again.") from None
+
+    def end(self) -> None:
+        """Nothing may follow. Reading on is also what checks gzip's sum of the whole file."""
+        if self._file.read(1):
+            raise EOFError
 
 
 def _read(lines: _Lines, where: str) -> Snapshot:
     header = _header(lines, where)
-    return Snapshot(
+    snapshot = Snapshot(
         taken_at=header.taken_at,
         origin=header.origin,
         lab=header.lab,
@@ -162,6 +167,8 @@ def _read(lines: _Lines, where: str) -> Snapshot:
         observed=frozenset(header.observed),
         gaps=header.gaps,
     )
+    lines.end()
+    return snapshot
 
 
 def _object(lines: _Lines) -> JsonObject:

@@ -188,7 +188,8 @@ def gaps(text):
 
 
 def test_a_broken_document_is_a_gap_of_its_kind_with_its_line_and_the_others_are_read():
-    snapshot = piped(f"{POD_YAML}---\nkind: Secret\napiVersion: v1\nx: [\n---\n{POD_YAML.replace('web', 'api')}")
+    other = POD_YAML.replace("web", "api")
+    snapshot = piped(f"{POD_YAML}---\nkind: Secret\napiVersion: v1\nx: [\n---\n{other}")
     assert names(snapshot, POD) == ["web", "api"]
     (gap,) = snapshot.gaps
     assert (gap.area, gap.what, gap.reason, gap.where) == (
@@ -240,8 +241,10 @@ def test_many_broken_documents_of_a_kind_in_a_file_are_one_gap():
     assert "and 11 more documents of this file" in gap.detail
 
 
-@pytest.mark.parametrize("text", ["replicas: 2\nimage: x\n", "apiVersion: v2\nname: chart\n", "- 1\n- 2\n", "just words\n",
-                                  "{{ if }}: x: y\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    ["replicas: 2\nimage: x\n", "apiVersion: v2\nname: chart\n", "- 1\n- 2\n", "just words\n", "{{ if }}: x: y\n"],
+)
 def test_what_is_plainly_something_else_is_mentioned_and_no_gap(text):
     snapshot = piped(text)
     assert (snapshot.gaps, snapshot.objects, snapshot.observed) == ((), {}, frozenset())
