@@ -98,7 +98,7 @@ def diff(old: Snapshot, new: Snapshot) -> SnapshotDiff:
         old_taken_at=old.taken_at,
         new_taken_at=new.taken_at,
         same_cluster=clusters[0] == clusters[1] if all(clusters) else None,
-        server=tuple(field_changes(msgspec.to_builtins(old.server) or {}, msgspec.to_builtins(new.server) or {})),
+        server=tuple(field_changes(*(_readable(msgspec.to_builtins(side.server or {})) for side in both))),
         objects=tuple(objects.changes),
         files=tuple(files.changes),
         endpoints=tuple(endpoints.changes),
@@ -203,7 +203,7 @@ def _endpoint(name: str, old: TlsObservation, new: TlsObservation) -> ItemChange
 def _observed(seen: TlsObservation) -> dict[str, Any]:
     """What an endpoint showed, without what differs from one attempt to the next."""
     kept = ("outcome", "detail", "alert", "protocol", "client_ca_names", "client_certificate_requested")
-    plain = msgspec.to_builtins(seen)
+    plain = _readable(msgspec.to_builtins(seen))
     presented = [_certificate(der) for der in seen.presented]
     return {**{name: plain[name] for name in kept}, "presented": presented}
 
@@ -220,7 +220,7 @@ def _readable(value: Any) -> Any:
         if value.get("label") in CERTIFICATE_LABELS and value.get("der"):
             return _certificate(base64.b64decode(value["der"]))
         return {key: _readable(item) for key, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, list) else value
+    return [_readable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _bundle(text: str) -> Any:
