@@ -13,7 +13,7 @@ from functools import cached_property
 from k8srun.certificates.case import World
 from k8srun.certificates.catalogue import nearest
 from k8srun.certificates.diagnosis import DOMAIN, diagnose_message
-from k8srun.certificates.messages import normalized, read
+from k8srun.certificates.messages import normalized, read, reduced
 from k8srun.certificates.needs import DIAGNOSIS_NEEDS as CERTIFICATE_NEEDS
 from k8srun.certificates.survey import survey
 from k8srun.controlplane.distribution import Distribution, distribution
@@ -92,7 +92,7 @@ def _diagnose(text: str, scene: Scene) -> Diagnosis:
 def _not_recognised(text: str) -> Diagnosis:
     resembling = tuple(message for domain in DOMAINS for message in domain.nearest(text))
     return Diagnosis(
-        symptom=visible(" ".join(normalized(text).split()), limit=2000),
+        symptom=visible(reduced(" ".join(normalized(text).split())), limit=2000),
         recognised=False,
         meaning="Not a message that k8srun knows.",
         nearest=resembling,

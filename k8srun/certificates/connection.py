@@ -31,8 +31,8 @@ class Trust:
 
     @property
     def readable(self) -> bool:
-        """Whether it is known what is trusted: one that holds nothing but broken blocks tells nothing."""
-        return not self.bundle.error and not (self.bundle.broken and not self.certificates)
+        """Whether it is known what is trusted: one that holds nothing but what cannot be read tells nothing."""
+        return not self.bundle.error and (bool(self.certificates) or not self.bundle.blocks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _SERVED_CAUSES = (
     "san-missing",
     "key-usage-wrong",
 )
-_SERVER_LOG = r"(?:TLS handshake error from|rejected (?:stream )?connection|remote-addr)[^\n]*"
+_SERVER_LOG = r"(?:TLS handshake error from|rejected (?:stream )?connection|remote-addr)[^\n]*?"
 
 _FILES: tuple[Entry, ...] = (
     Entry(

@@ -14,21 +14,23 @@ from k8srun.text import visible
 
 MAX_TEXT = 4 * 1024 * 1024
 _MAX_LINE = 8192
+_LONGEST = 10 * _MAX_LINE  # each character that is made visible takes up to ten
 _MAX_CONTINUATION = 3
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "\u00a0": " ", "\t": " "})
 _ESCAPED_QUOTE = re.compile(r"\\+(?=[\"'])")
 _ESCAPED_NEWLINE = re.compile(r"\\+n(?![a-z]{2})")
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
+)
 _SECRETS = (
-    (
-        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S),
-        "[private key]",
-    ),
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
-    (re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}"), r"\1 [removed]"),
+    (re.compile(r"\b(bearer|basic) +[\w.~+/=-]{16,}", re.IGNORECASE), r"\1 [removed]"),
     (
-        re.compile(r"(?i)\b(--?token|password|passwd|secret|client-key-data|api[_-]?key)([=:] ?\"?)[^\s\"',;&]+"),
+        re.compile(
+            r"(\btoken|password|passwd|secret|client-key-data|api[_-]?key)([=:] ?\"?)[^\s\"',;&]+", re.IGNORECASE
+        ),
         r"\1\2[removed]",
     ),
     (re.compile(r"(https?://)[^\s/@]+@"), r"\1"),
@@ -37,7 +39,7 @@ _SECRETS = (
 TRIGGER = re.compile(
     r"x509|tls|certificate|unauthorized|logged in|credentials|\beof\b|http|ssl|pem\b|asn1|base64|key|verif|_md_|_key_"
     r"|protocol|alert|peer|hostname|mismatch|issuer|purpose|violation|bootstrap|dnsnames|no such file|version|hint"
-    r"|constraint|extension|chains|cipher|end line|wrong|packet|identifier",
+    r"|constraint|extension|chains|cipher|end line|wrong|packet|identifier|digest|depth",
     re.I,
 )
 
@@ -89,11 +91,11 @@ def read(text: str) -> Symptom | None:
 
     Reads at most the first 4 MiB. Never raises on any text.
     """
-    lines = tuple(_logical_lines(normalized(text)))
-    found = list(_symptoms(lines))
-    if not found and len(lines) > 1:
-        # A terminal or a chat has wrapped the message: take the paste as one line.
-        found = list(_symptoms((" ".join(" ".join(lines).split())[:_MAX_LINE],)))
+    plain = normalized(text)
+    found = list(_symptoms(_logical_lines(plain)))
+    if not found:
+        # A terminal or a chat has wrapped the message: take what there is as one line.
+        found = list(_symptoms(_windows(" ".join(plain[: 4 * _MAX_LINE].split()))))
     if not found:
         return None
     chosen = min(found, key=_rank)
@@ -102,13 +104,17 @@ def read(text: str) -> Symptom | None:
 
 
 def normalized(text: str) -> str:
-    """A text without colours, escapes and secrets, its quotation marks made plain: what the patterns are matched on."""
+    """A text without colours, escapes and private keys, its quotation marks made plain: what is matched on."""
     plain = _ANSI.sub("", text[:MAX_TEXT]).translate(_QUOTES)
     plain = _ESCAPED_QUOTE.sub("", plain)
-    plain = _ESCAPED_NEWLINE.sub("\n", plain).replace("\r", "\n")
+    return _PRIVATE_KEY.sub("[private key]", _ESCAPED_NEWLINE.sub("\n", plain).replace("\r", "\n"))
+
+
+def reduced(text: str) -> str:
+    """A text without what looks like a secret: what may be shown and kept."""
     for pattern, replacement in _SECRETS:
-        plain = pattern.sub(replacement, plain)
-    return plain
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _logical_lines(text: str) -> Iterator[str]:
@@ -129,12 +135,12 @@ def _windows(line: str) -> Iterator[str]:
     """The line, or, of one that is absurdly long, the parts around the words that matter."""
     if len(line) <= _MAX_LINE:
         if TRIGGER.search(line):
-            yield line
+            yield visible(line, limit=_LONGEST)
         return
     at = 0
     while (match := TRIGGER.search(line, at)) is not None:
         begin = max(0, match.start() - _MAX_LINE // 4)
-        yield line[begin : begin + _MAX_LINE]
+        yield visible(line[begin : begin + _MAX_LINE], limit=_LONGEST)
         at = begin + _MAX_LINE
 
 
@@ -150,21 +156,22 @@ def _symptom(line: str, found: list[tuple[Entry, re.Match[str]]]) -> Symptom:
     groups: dict[str, str] = {}
     for _, other in found:  # an inner message tells what the outer does not: the dates within the apiserver's refusal
         groups = {**{name: value for name, value in other.groupdict().items() if value}, **groups}
+    before = reduced(line[: match.start()])
     return Symptom(
         family=entry.family,
-        message=visible(_core(line, match), limit=600),
-        line=visible(line, limit=2000),
-        wrapper=unwrap(line, match.start()),
+        message=visible(reduced(_core(line, match)), limit=600),
+        line=visible(reduced(line), limit=2000),
+        wrapper=unwrap(before + reduced(line[match.start() :]), len(before)),
         time=_time(groups.get("time", "")),
         bound=_time(groups.get("bound", "")),
         valid_for=_names(groups.get("names", "")),
-        wanted=visible(groups.get("name", "").strip("[]'\"."), limit=300),
-        hint=visible(groups.get("hint", ""), limit=300),
-        authority=visible(groups.get("authority", ""), limit=300),
-        serial=groups.get("serial", ""),
+        wanted=groups.get("name", "").strip("[]'\".")[:300],
+        hint=groups.get("hint", "")[:300],
+        authority=groups.get("authority", "")[:300],
+        serial=groups.get("serial", "")[:80],
         ski=groups.get("ski", "").replace(":", "").lower(),
         aki=groups.get("aki", "").replace(":", "").lower(),
-        file=visible(groups.get("file", "").rstrip(":,"), limit=300),
+        file=groups.get("file", "").rstrip(":,")[:300],
         also=tuple(dict.fromkeys(other.family for other, _ in found[1:])),
     )
 
@@ -208,5 +215,5 @@ def _time(text: str) -> datetime | None:
 
 def _names(text: str) -> tuple[str, ...]:
     """`kubernetes, 10.96.0.1` or `'a', 'b'` or `"a" "b"` as names."""
-    found = (visible(name.strip("'\""), limit=300) for name in re.split(r"[,\s]+", text[:4000]))
+    found = (name.strip("'\"")[:300] for name in re.split(r"[,\s]+", text[:4000]))
     return tuple(name for name in found if name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from k8srun.certificates.case import Case, View, World, party_of, view_of
@@ -11,6 +11,9 @@ from k8srun.certificates.connections import same_service
 from k8srun.certificates.entry import Party
 from k8srun.certificates.messages import Symptom, read
 from k8srun.certificates.roles import CLIENT, PORTS, SERVER
+from k8srun.certificates.shapes import at, entries, text
+from k8srun.kinds import NODE
+from k8srun.snapshot import object_key
 from k8srun.tls import HandshakeOutcome
 
 # People's tools: they trust what the kubeconfig or the command line tells them, and nothing else is known of them.
@@ -30,7 +33,8 @@ def case_of(symptom: Symptom, world: World) -> Case:
 
 def _likeliest(symptom: Symptom, world: World, usage: str) -> View | None:
     candidates = [view for view in world.views if view.connection.usage == usage]
-    scored = [(score, view) for view in candidates if (score := _score(symptom, view)) > 0]
+    nodes = _addresses_of_nodes(world)
+    scored = [(score, view) for view in candidates if (score := _score(symptom, view, nodes)) > 0]
     if not scored:
         return None
     best = max(score for score, _ in scored)
@@ -52,13 +56,13 @@ def _as_seen_by(component: str, view: View, world: World) -> View:
     return view_of(replace(view.connection, verifier=component, trust=trust), world.now)
 
 
-def _score(symptom: Symptom, view: View) -> int:
+def _score(symptom: Symptom, view: View, nodes: Mapping[str, frozenset[str]]) -> int:
     """How much speaks for a connection: 0 or less means that it is not the one."""
-    if _contradicted(symptom, view.connection):
+    if _contradicted(symptom, view.connection, nodes):
         return _EXCLUDED
     evidence = (
         (10, _same_service(symptom, view.connection)),
-        (10, _same_address(symptom, view.connection)),
+        (10, _same_address(symptom, view.connection, nodes)),
         (8, _same_certificate(symptom, view)),
         (6, _same_date(symptom, view)),
         (5, bool(symptom.valid_for) and _same_names(symptom, view)),
@@ -69,12 +73,12 @@ def _score(symptom: Symptom, view: View) -> int:
         (1, view.connection.observation is not None),
         (1, bool(view.connection.config and view.connection.config.current)),
         # The text names another address: only the same certificate or the same failure makes it the same server.
-        (-6, bool(symptom.wrapper.host) and not _same_address(symptom, view.connection)),
+        (-6, _elsewhere(symptom, view.connection, nodes)),
     )
     return sum(points for points, holds in evidence if holds) + 1
 
 
-def _contradicted(symptom: Symptom, connection: Connection) -> bool:
+def _contradicted(symptom: Symptom, connection: Connection, nodes: Mapping[str, frozenset[str]]) -> bool:
     """Whether the text says that the connection went elsewhere."""
     wrapper = symptom.wrapper
     if wrapper.service:
@@ -87,7 +91,7 @@ def _contradicted(symptom: Symptom, connection: Connection) -> bool:
     if expected and connection.presenter:
         return expected != connection.presenter
     ours = wrapper.component in {"kubectl", "curl", "Python", "openssl"}
-    return ours and connection.presenter in {"etcd", "kubelet"} and not _same_address(symptom, connection)
+    return ours and connection.presenter in {"etcd", "kubelet"} and not _same_address(symptom, connection, nodes)
 
 
 def _same_service(symptom: Symptom, connection: Connection) -> bool:
@@ -98,13 +102,32 @@ def _same_service(symptom: Symptom, connection: Connection) -> bool:
     return by_name or bool(wrapper.service and same_service(connection.caller, wrapper.service, wrapper.namespace))
 
 
-def _same_address(symptom: Symptom, connection: Connection) -> bool:
+def _same_address(symptom: Symptom, connection: Connection, nodes: Mapping[str, frozenset[str]]) -> bool:
     host, port = symptom.wrapper.host, symptom.wrapper.port
     if not host:
         return False
     seen = connection.observation
     hosts = {connection.name.lower(), *((seen.host.lower(), seen.server_name.lower()) if seen else ())}
+    hosts |= nodes.get(connection.name, frozenset())
     return host in hosts and port in {0, connection.port, seen.port if seen else connection.port}
+
+
+def _elsewhere(symptom: Symptom, connection: Connection, nodes: Mapping[str, frozenset[str]]) -> bool:
+    """Whether the text names another address. A kubelet's file does not tell at which address it serves."""
+    if not symptom.wrapper.host or _same_address(symptom, connection, nodes):
+        return False
+    untold = connection.presenter == "kubelet" and connection.observation is None and connection.name not in nodes
+    return not (untold and symptom.wrapper.port == connection.port)
+
+
+def _addresses_of_nodes(world: World) -> dict[str, frozenset[str]]:
+    """Name of a node → its addresses and host names."""
+    return {
+        object_key(node)[1]: frozenset(
+            text(entry.get("address")).lower() for entry in entries(at(node, "status", "addresses"))
+        )
+        for node in world.snapshot.of(NODE)
+    }
 
 
 def _same_certificate(symptom: Symptom, view: View) -> bool:

@@ -145,7 +145,8 @@ class Cluster:
         self.webhook = leaf("policy", key("P-256", 17), self.ca, der.dns(WEBHOOK_HOST))
 
     def snapshot(self, at: datetime = NOW) -> Snapshot:
-        files = [self._kubeconfig(), *(self._host_files() if self.host else ()), *self.more_files]
+        made = [self._kubeconfig(), *(self._host_files() if self.host else ())]
+        files = [*(file for file in made if file.path not in self.without), *self.more_files]
         topics = (Topic.KUBECONFIG, Topic.PKI, Topic.MANIFEST, Topic.KUBELET) if self.host else (Topic.KUBECONFIG,)
         objects = {**self._objects(), **self.objects}
         kinds = {*objects, CERTIFICATE_SIGNING_REQUEST, MUTATING_WEBHOOK, CUSTOM_RESOURCE_DEFINITION, API_SERVICE}
@@ -154,7 +155,7 @@ class Cluster:
             origin=("test",),
             server=ServerInfo(url=self.server, version="v1.34.1"),
             objects=objects,
-            files=tuple(file for file in files if file.path not in self.without),
+            files=tuple(files),
             endpoints=(self._endpoint(at),) if self.observed else (),
             observed=frozenset(
                 {*map(Need.host, topics), Need.endpoint(), *map(Need.objects, kinds), Need.objects(SECRET)}

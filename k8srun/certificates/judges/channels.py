@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from k8srun.certificates.case import Case, Judgement, confirmed, ruled_out, undecided
+from k8srun.certificates.entry import Stage
 from k8srun.findings import Evidence
 from k8srun.kubeconfig import KubeconfigCluster
 from k8srun.tls import HandshakeOutcome, TlsObservation
@@ -43,13 +44,15 @@ def http_scheme(case: Case) -> Judgement:
 
 
 def proxy_answered(case: Case) -> Judgement:
-    """A proxy stands between; it shows in the kubeconfig, or only in the client's environment."""
+    """Something between answers: the address itself, without a proxy, gives another answer than the client got."""
     cluster, seen = _cluster(case), _seen(case)
-    if cluster and cluster.proxy_url:
-        return undecided(Evidence(f"the kubeconfig goes through the proxy {cluster.proxy_url}", _place(case)))
-    if seen and seen.outcome in {HandshakeOutcome.PLAIN_HTTP, HandshakeOutcome.COMPLETED}:
+    through = f"the kubeconfig goes through the proxy {cluster.proxy_url}" if cluster and cluster.proxy_url else ""
+    if seen and seen.outcome is HandshakeOutcome.PLAIN_HTTP:
         return ruled_out("the address itself gave this answer, without a proxy", f"endpoint {seen.address}")
-    return undecided()
+    if seen and seen.outcome is HandshakeOutcome.COMPLETED and case.symptom.entry.stage is Stage.CONNECTION:
+        speaks = Evidence("the address itself speaks TLS, without a proxy", f"endpoint {seen.address}")
+        return confirmed(speaks, Evidence(through, _place(case))) if through else undecided(speaks)
+    return undecided(*((Evidence(through, _place(case)),) if through else ()))
 
 
 def connection_closed(case: Case) -> Judgement:

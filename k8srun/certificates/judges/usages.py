@@ -67,8 +67,9 @@ def issuer_mismatch(case: Case) -> Judgement:
     if view is None or view.leaf is None:
         return undecided()
     chain = view.connection.chain
-    issuers = {item.issuer_der for item in chain}
-    strangers = [item for item in chain[1:] if item.subject_der not in issuers]
+    strangers = [
+        item for item in chain[1:] if not any(other.issuer_der == item.subject_der for other in chain if other != item)
+    ]
     if not strangers:
         return ruled_out("everything that is sent along issued something of the chain", view.connection.place)
     return confirmed(*(view.presents(f"{who(item)} is sent, and issued none of the others") for item in strangers))
