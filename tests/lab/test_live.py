@@ -38,6 +38,7 @@ def server(control_plane_binaries: Path, tmp_path_factory: pytest.TempPathFactor
 def answers(server: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict, int, Any]]:
     """Each object with the server's answer to its creation: in earnest where others need it, else as a dry run."""
     items = objects_of(build(tmp_path_factory.mktemp("lab") / "lab"))
+    items = [item for item in items if item["kind"] != "IPPool"]  # its kind exists only once Calico's CRD does
     return [(item, *_create(server, item)) for item in sorted(items, key=lambda item: item["kind"] not in FIRST)]
 
 
