@@ -47,7 +47,7 @@ def opened(
     with tempfile.TemporaryDirectory(prefix="k8srun-lab-") as folder:
         lab = build(Path(folder), options.incident or DEFAULT_INCIDENT, now=now)
         with lab.serve():
-            yield _read_lab(lab, now), lab
+            yield read_lab(lab, now), lab
 
 
 def _read(options: SourceOptions, needs: Iterable[Need] | None, now: datetime) -> Iterator[Snapshot]:
@@ -80,7 +80,7 @@ def _asked(options: SourceOptions, needs: Iterable[Need] | None) -> frozenset[Ne
     return wanted if options.secrets else wanted - {Need.objects(SECRET)}
 
 
-def _read_lab(lab: Lab, now: datetime) -> Snapshot:
+def read_lab(lab: Lab, now: datetime) -> Snapshot:
     """The lab's cluster as a person would meet it: a dump of its objects, its node's files, the workstation's view."""
     parts = (
         observe_server(kubeconfig=str(lab.kubeconfig), context="", allow_exec=False, now=now),

@@ -75,6 +75,11 @@ class ControlPlane:
         return (self._etcd_port, self._etcd_peer_port, self.port, self._controller_manager_port)
 
     @property
+    def authority(self) -> Authority:
+        """The cluster's own CA, which signs its serving and client certificates."""
+        return self._pki.cluster
+
+    @property
     def pki_dir(self) -> Path:
         """The folder with ca.crt, apiserver.crt, etcd/ and the others, with their keys."""
         return self._pki.folder
