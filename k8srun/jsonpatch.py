@@ -1,8 +1,9 @@
 """JSON Patch as the Kubernetes API server applies it, and the patch that takes one back.
 
 Source: RFC 6902, RFC 6901, and evanphx/json-patch v4, which the API server uses. Where they differ the server's answer
-stands: a `test` for null passes where the field is absent, and numbers and texts are equal when they are written alike
-(`1` is not `1.0`). Negative indexes and operations on the whole document are refused: no fix needs them.
+stands: a `test` for null passes where the field is absent, `replace` sets a field that is absent, and numbers are equal
+when they are written alike (`1` is not `1.0`). No fix needs `move`, `copy`, negative indexes or operations on the whole
+document: they are refused.
 
 No library does the second half of this module: saying which expectation failed and with what was found, and the
 inverse of a patch.
@@ -16,9 +17,7 @@ from typing import Any
 
 Operation = Mapping[str, Any]
 
-OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
-_WITH_VALUE = frozenset({"add", "replace", "test"})
-_WITH_FROM = frozenset({"move", "copy"})
+OPERATIONS = frozenset({"add", "remove", "replace", "test"})
 _ABSENT: Any = object()
 
 
@@ -74,15 +73,14 @@ def problem(operation: object) -> str:
     kind = operation.get("op")
     if kind not in OPERATIONS:
         return f"there is no operation {kind!r}"
-    if kind in _WITH_VALUE and "value" not in operation:
+    if kind != "remove" and "value" not in operation:
         return f"{kind} has no value"
-    for field in ("path", "from") if kind in _WITH_FROM else ("path",):
-        if not isinstance(operation.get(field), str):
-            return f"{kind} has no {field}"
-        try:
-            tokens(operation[field])
-        except PatchError as error:
-            return str(error)
+    if not isinstance(operation.get("path"), str):
+        return f"{kind} has no path"
+    try:
+        tokens(operation["path"])
+    except PatchError as error:
+        return str(error)
     return ""
 
 
@@ -104,9 +102,8 @@ def failed_tests(value: Any, operations: Sequence[Operation]) -> list[tuple[str,
     for operation in operations:
         if operation["op"] != "test":
             break
-        found = find(value, operation["path"])
-        if not equal(found, operation["value"]):
-            failed.append((operation["path"], operation["value"], found))
+        if not _holds(value, operation):
+            failed.append((operation["path"], operation["value"], find(value, operation["path"])))
     return failed
 
 
@@ -119,15 +116,17 @@ def inverse(value: Any, operations: Sequence[Operation]) -> tuple[Operation, ...
     Raises:
         PatchError: they cannot be applied to `value`.
     """
-    changing = [operation for operation in operations if operation["op"] != "test"]
-    current, undo, touched = deepcopy(value), [], []
-    for operation in changing:
-        touched.append(_tested_path(current, operation["path"]))
-        if operation["op"] == "move":
-            touched.append(_tested_path(current, operation["from"]))
-        undo[:0] = _undo_one(current, operation)
+    current = deepcopy(value)
+    undo: list[Operation] = []
+    touched: list[str] = []
+    for operation in operations:
+        if operation["op"] != "test":
+            touched.append(_tested_path(current, operation["path"]))
+            undo.insert(0, _undo_one(current, operation))
         _apply(current, operation)
-    tests = [{"op": "test", "path": path, "value": deepcopy(find(current, path))} for path in dict.fromkeys(touched)]
+    # What was below a field that is gone, or was replaced whole, is tested with that field.
+    paths = [path for path in dict.fromkeys(touched) if not any(path.startswith(f"{other}/") for other in touched)]
+    tests = [{"op": "test", "path": path, "value": deepcopy(find(current, path))} for path in paths]
     return (*tests, *undo)
 
 
@@ -179,19 +178,20 @@ def _position(items: list[Any], key: str, path: str, kind: str) -> int:
 def _apply(value: Any, operation: Operation) -> None:
     kind, path = operation["op"], operation["path"]
     if kind == "test":
-        parent, key = _parent(value, path, kind)
-        found = _child(parent, key)
-        if not equal(None if found is _ABSENT else found, operation["value"]):
+        if not _holds(value, operation):
             raise PatchError(f"test {path}: it is not what was expected")
-    elif kind in {"move", "copy"}:
-        source = find(value, operation["from"], _ABSENT)
-        if source is _ABSENT:
-            raise PatchError(f"{kind} {path}: there is nothing at {operation['from']}")
-        if kind == "move":
-            _put(value, "remove", operation["from"], None)
-        _put(value, "add", path, deepcopy(source))
     else:
         _put(value, kind, path, deepcopy(operation.get("value")))
+
+
+def _holds(value: Any, operation: Operation) -> bool:
+    """Whether a `test` passes: also one for null where an object could have the field and has not."""
+    *before, last = tokens(operation["path"])
+    parent = find(value, pointer(*before), _ABSENT) if before else value
+    found = _child(parent, last)
+    if found is _ABSENT:
+        return isinstance(parent, dict) and operation["value"] is None
+    return equal(found, operation["value"])
 
 
 def _put(value: Any, kind: str, path: str, new: Any) -> None:
@@ -204,32 +204,26 @@ def _put(value: Any, kind: str, path: str, new: Any) -> None:
             del parent[index]
         else:
             parent[index] = new
-    elif kind != "add" and key not in parent:
-        raise PatchError(f"{kind} {path}: there is nothing there")
     elif kind == "remove":
+        if key not in parent:
+            raise PatchError(f"remove {path}: there is nothing there")
         del parent[key]
     else:
         parent[key] = new
 
 
-def _undo_one(value: Any, operation: Operation) -> list[Operation]:
+def _undo_one(value: Any, operation: Operation) -> Operation:
     """What takes back one operation that is about to be applied to `value`."""
     kind, path = operation["op"], operation["path"]
-    if kind == "move":
-        source = operation["from"]
-        moved = deepcopy(find(value, source))
-        without = patched(value, [{"op": "remove", "path": source}])
-        placed = _undo_one(without, {"op": "add", "path": path, "value": moved})
-        return [*placed, {"op": "add", "path": source, "value": moved}]
     parent, key = _parent(value, path, kind)
     old = _child(parent, key)
-    if kind in {"add", "copy"} and isinstance(parent, list):
-        return [{"op": "remove", "path": _exact(value, path)}]
-    if kind in {"add", "copy"} and old is _ABSENT:
-        return [{"op": "remove", "path": path}]
     if kind == "remove":
-        return [{"op": "add", "path": path, "value": deepcopy(old)}]
-    return [{"op": "replace", "path": path, "value": deepcopy(old)}]
+        return {"op": "add", "path": path, "value": deepcopy(old)}
+    if kind == "add" and isinstance(parent, list):
+        return {"op": "remove", "path": _exact(value, path)}
+    if old is _ABSENT:
+        return {"op": "remove", "path": path}
+    return {"op": "replace", "path": path, "value": deepcopy(old)}
 
 
 def _exact(value: Any, path: str) -> str:

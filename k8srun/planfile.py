@@ -140,13 +140,11 @@ def _apply(_plan: Plan, _number: int, step: Step, target: ObjectRef) -> Iterator
 def _patch(_plan: Plan, _number: int, step: Step, target: ObjectRef) -> Iterator[str]:
     yield from _operations(step)
     for operation in step.patch:
-        for path in (operation.get("path"), operation.get("from")):
-            if not isinstance(path, str):
-                continue
-            if operation.get("op") != "test" and _FIXED.fullmatch(path):
-                yield f"{path} cannot be changed"
-            if target.of_kind == SECRET and _SECRET_VALUES.fullmatch(path) and operation.get("value"):
-                yield "a plan holds no secret: name files for its values (from_files)"
+        path = str(operation.get("path"))
+        if operation.get("op") != "test" and _FIXED.fullmatch(path):
+            yield f"{path} cannot be changed"
+        if target.of_kind == SECRET and _SECRET_VALUES.fullmatch(path) and operation.get("value"):
+            yield "a plan holds no secret: name files for its values (from_files)"
 
 
 def _delete(_plan: Plan, _number: int, _step: Step, _target: ObjectRef) -> Iterator[str]:

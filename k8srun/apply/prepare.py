@@ -60,7 +60,7 @@ def prepare(plan: Plan, number: int, target: Target, run: Run | None, run_id: st
         if made is None:
             return Prepared(ref, waits_for=_creator(plan, ref))
         ref = replace(ref, uid=made.uid)
-    item = target.read(whole(ref))
+    item = _read(step, ref, target)
     # What this run has itself made of the object since is no change by somebody else.
     mark = (run.left(ref) if run else None) or step.mark if step.mark else None
     found = _expectations(replace(step, mark=mark), ref, item)
@@ -74,6 +74,15 @@ def prepare(plan: Plan, number: int, target: Target, run: Run | None, run_id: st
         return Prepared(ref, item, failure=error.failure)
     except _Waits as error:
         return Prepared(ref, item, waits_for=error.number)
+
+
+def _read(step: Step, ref: ObjectRef, target: Target) -> ApiObject | None:
+    try:
+        return target.read(whole(ref))
+    except NotDone as error:
+        if step.action is Action.CREATE and error.failure.kind is FailureKind.FORBIDDEN:
+            return None  # to be shown, the object to create is enough; the missing permission is reported
+        raise
 
 
 class _Waits(Exception):  # noqa: N818 - says what for

@@ -30,8 +30,8 @@ _AUTHORIZER = re.compile(
     r"User \"[^\"]*\" cannot |attempting to grant RBAC permissions not currently held|"
     r"user not permitted to (approve|sign) requests|must have cluster-admin privileges"
 )
-# A failed `test` of a JSON Patch, in the words of evanphx/json-patch.
-_TEST_FAILED = re.compile(r"testing value|test failed|error in test for path|test operation for path")
+# All that the server says of a JSON Patch that does not fit its object, be it for a failed `test` or another operation.
+_PATCH_DOES_NOT_FIT = "the server rejected our request due to an error in our request"
 
 
 def failure_of(reply: Reply) -> Failure:
@@ -57,7 +57,7 @@ def _kind(reply: Reply) -> FailureKind:
         return _conflict(reply)
     if "admission webhook" in message or "ValidatingAdmissionPolicy" in message or "failed calling webhook" in message:
         return FailureKind.ADMISSION
-    if reply.status == 422 and _TEST_FAILED.search(message):
+    if reply.status == 422 and message == _PATCH_DOES_NOT_FIT:
         return FailureKind.CHANGED
     return {
         401: FailureKind.UNAUTHENTICATED,
