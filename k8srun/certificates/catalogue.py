@@ -53,8 +53,9 @@ def _likeness(text: str, words: frozenset[str], entry: Entry) -> float:
     shared = len(words & own)
     # Most of the entry's words must be there; a long paste around them counts less against it than words it lacks.
     by_words = (0.7 * shared / len(own) + 0.3 * shared / len(words)) if shared >= 2 else 0.0
-    spelling = SequenceMatcher(None, text[:300].lower(), entry.message.lower(), autojunk=False).ratio()
-    return max(by_words, spelling)
+    if len(words) < 3:  # too little to be the misspelling of a sentence
+        return by_words
+    return max(by_words, SequenceMatcher(None, text[:300].lower(), entry.message.lower(), autojunk=False).ratio())
 
 
 def _words(text: str) -> frozenset[str]:

@@ -112,7 +112,8 @@ _EXPIRY_CAUSES = (
 _DATES: tuple[Entry, ...] = (
     Entry(
         "x509-not-yet-valid",
-        "x509: certificate has expired or is not yet valid: current time … is before …",
+        "x509: certificate has expired or is not yet valid: current time 2026-02-01T00:00:00Z is before "
+        "2026-03-01T00:00:00Z",
         "By the clock of the side that complains, a certificate of the chain is not valid yet.",
         ("clock-skew", "certificate-not-yet-valid", "client-certificate-not-yet-valid"),
         spellings(
@@ -125,7 +126,8 @@ _DATES: tuple[Entry, ...] = (
     ),
     Entry(
         "x509-expired",
-        "x509: certificate has expired or is not yet valid: current time … is after …",
+        "x509: certificate has expired or is not yet valid: current time 2026-02-01T00:00:00Z is after "
+        "2026-01-20T12:34:28Z",
         "By the clock of the side that complains, a certificate of the chain has expired: leaf, intermediate or CA.",
         _EXPIRY_CAUSES,
         spellings(
@@ -171,7 +173,7 @@ _NAMES: tuple[Entry, ...] = (
     ),
     Entry(
         "x509-no-names",
-        "x509: certificate is not valid for any names, but wanted to match …",
+        "x509: certificate is not valid for any names, but wanted to match api.example.com",
         "The certificate holds no subject alternative name of the kind that is needed.",
         ("no-san", "wrong-endpoint"),
         spellings(rf"certificate is not valid for any names, but wanted to match {_HOST}"),

@@ -8,7 +8,7 @@ from k8srun.certificates.case import Case, View, when
 from k8srun.certificates.entry import Party
 from k8srun.certificates.fixes.servers import role_of
 from k8srun.certificates.judges.clients import pending_requests
-from k8srun.certificates.roles import BY_ID
+from k8srun.certificates.roles import BY_ID, SERVER
 from k8srun.certificates.shapes import entries, text
 from k8srun.certificates.wrappers import Side
 from k8srun.kubeconfig import KubeconfigUser
@@ -141,7 +141,7 @@ def _of_bundle(case: Case, view: View, cause: str) -> str:
     fine = {
         other.trust.place
         for other in case.world.views
-        if other.trusted and other.trust and other.connection.presenter == view.connection.presenter
+        if other.trusted and other.trust and other.connection.config and other.connection.usage == SERVER
     }
     rest = f"; the CA in {plural(len(fine), 'other place')} verifies it" if fine else ""
     return f"whoever trusts the CA in {place}{more}{rest}"

@@ -19,6 +19,8 @@ from k8srun.tls import HandshakeOutcome
 # People's tools: they trust what the kubeconfig or the command line tells them, and nothing else is known of them.
 _TOOLS = frozenset({"", "kubectl", "curl", "Python", "openssl", "container runtime"})
 _EXCLUDED = -1
+# It is the API server that says so, of a client of its own.
+_OF_THE_APISERVER = frozenset({"x509-client-rejected", "kubectl-unauthorized"})
 
 
 def case_of(symptom: Symptom, world: World) -> Case:
@@ -85,6 +87,8 @@ def _contradicted(symptom: Symptom, connection: Connection, nodes: Mapping[str, 
         return not (connection.caller and same_service(connection.caller, wrapper.service, wrapper.namespace))
     if wrapper.webhook or connection.caller:
         return connection.caller is None or connection.caller.name != wrapper.webhook
+    if symptom.family in _OF_THE_APISERVER:
+        return connection.verifier != "kube-apiserver"
     if symptom.family.startswith("etcd-"):
         return "etcd" not in {connection.presenter, connection.verifier}
     expected = PORTS.get(wrapper.port, "") if connection.usage == SERVER else ""

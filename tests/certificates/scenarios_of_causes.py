@@ -1,4 +1,6 @@
-"""For each cause a message and a cluster that show it, and nothing else."""
+"""For each cause a message and a cluster that show it, and nothing else. Lines are as long as the messages are."""
+
+# ruff: noqa: E501
 
 from __future__ import annotations
 
