@@ -21,10 +21,11 @@ from k8srun.lab.cluster.objects import authored_static_pods, cluster_objects
 from k8srun.lab.cluster.placeholders import Placeholders
 from k8srun.lab.facts import Facts, facts, fill
 from k8srun.lab.files import Tree, dump
-from k8srun.lab.kubeconfigs import WORKSTATION_SERVER, certificate_of, embedded, kubeconfig, server_of
+from k8srun.lab.kubeconfigs import WORKSTATION_SERVER, certificate_of, server_of
 from k8srun.lab.node import CONTROL_PLANE, PKI, write_control_plane, write_worker
-from k8srun.lab.pki import Keys, Pki
 from k8srun.lab.serve import Served, serve
+from k8srun.pki.issuing import Keys, Pki
+from k8srun.pki.kubeconfigs import cluster_entry, embedded, kubeconfig
 
 HEALTHY = "healthy"
 """The name, among the labs of one folder, of the one without an incident."""
@@ -186,12 +187,12 @@ def _write(root: Path, broken_by: Incident | None, now: datetime, keys: Keys) ->
 
 
 def _write_kubeconfig(tree: Tree, pki: Pki) -> None:
+    person = pki["workstation"]
     document = kubeconfig(
-        pki.trusted_by("workstation"),
-        WORKSTATION_SERVER.format(port=_PORT),
-        embedded(pki["workstation"]),
+        cluster_entry(WORKSTATION_SERVER.format(port=_PORT), pki.trusted_by("workstation").certificate_pem),
+        embedded(person.certificate_pem, person.key_pem),
         name="mara.lindt",
-        cluster="marlow-lab",
+        cluster_name="marlow-lab",
         context="marlow-lab",
     )
     tree.write("kubeconfig", dump(document), mode=0o600)

@@ -14,7 +14,7 @@ import yaml
 from k8srun.errors import InputError
 from k8srun.lab.files import LOADER
 from k8srun.lab.merging import merge_patch
-from k8srun.lab.pki import PkiSpec, moment
+from k8srun.pki.issuing import PkiSpec, moment
 
 DATA = Path(__file__).parent
 INCIDENTS = DATA / "incidents"

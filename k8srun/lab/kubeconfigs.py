@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,44 +12,8 @@ from cryptography import x509
 from k8srun.atomic import write_atomically
 from k8srun.errors import InputError
 from k8srun.lab.files import dump
-from k8srun.lab.pki import Pair
 
 WORKSTATION_SERVER = "https://127.0.0.1:{port}"
-
-
-def kubeconfig(
-    ca: Pair, server: str, user: Mapping[str, Any], *, name: str, cluster: str = "kubernetes", context: str = ""
-) -> dict[str, Any]:
-    """A kubeconfig of one context.
-
-    Args:
-        ca: only its certificate goes in.
-        user: the credentials, from `embedded` or `by_path`.
-        name: the user's name in the file.
-        context: `name@cluster` when empty.
-    """
-    context = context or f"{name}@{cluster}"
-    return {
-        "apiVersion": "v1",
-        "clusters": [
-            {
-                "cluster": {"certificate-authority-data": base64_text(ca.certificate_pem), "server": server},
-                "name": cluster,
-            }
-        ],
-        "contexts": [{"context": {"cluster": cluster, "user": name}, "name": context}],
-        "current-context": context,
-        "kind": "Config",
-        "users": [{"name": name, "user": dict(user)}],
-    }
-
-
-def embedded(pair: Pair) -> dict[str, str]:
-    """Credentials in the kubeconfig itself."""
-    return {
-        "client-certificate-data": base64_text(pair.certificate_pem),
-        "client-key-data": base64_text(pair.key_pem),
-    }
 
 
 def by_path(path: str) -> dict[str, str]:
@@ -98,7 +61,3 @@ def _entry(document: Any, kind: str, path: Path) -> dict[str, Any]:
 
 def _broken(path: Path) -> InputError:
     return InputError("is not the lab's kubeconfig any more", where=str(path), do="Build the lab anew with --force.")
-
-
-def base64_text(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -10,8 +10,9 @@ from typing import Any
 from k8srun.lab.catalogue import DATA
 from k8srun.lab.cluster.identity import config_hash
 from k8srun.lab.files import Tree, dump
-from k8srun.lab.kubeconfigs import by_path, embedded, kubeconfig
-from k8srun.lab.pki import Pair, Pki, private_pem
+from k8srun.lab.kubeconfigs import by_path
+from k8srun.pki.issuing import Pair, Pki, private_pem
+from k8srun.pki.kubeconfigs import cluster_entry, embedded, kubeconfig
 
 JsonDict = dict[str, Any]
 
@@ -54,7 +55,9 @@ def write_control_plane(
     for name, server in _KUBECONFIGS.items():
         pair = pki[name]
         user = pair.certificate.subject.rdns[-1].rfc4514_string().removeprefix("CN=")
-        _write_kubeconfig(tree, name, kubeconfig(pki["ca"], server, embedded(pair), name=user), pair.issued)
+        cluster = cluster_entry(server, pki["ca"].certificate_pem)
+        document = kubeconfig(cluster, embedded(pair.certificate_pem, pair.key_pem), name=user)
+        _write_kubeconfig(tree, name, document, pair.issued)
     upgraded = pki["apiserver-kubelet-client"].issued
     for pod in static_pods:
         name = pod["metadata"]["name"]
@@ -98,10 +101,9 @@ def _write_kubelet(tree: Tree, pki: Pki, node: str) -> None:
         tree.link(f"{_KUBELET_PKI}/kubelet-{kind}-current.pem", rotated)
     names = {"name": f"system:node:{node}"}
     if node != CONTROL_PLANE:  # `kubeadm join` names them so
-        names = {"name": "default-auth", "cluster": "default-cluster", "context": "default-context"}
-    document = kubeconfig(
-        pki.trusted_by(node), CONTROL_PLANE_ENDPOINT, by_path(f"{_KUBELET_PKI}/kubelet-client-current.pem"), **names
-    )
+        names = {"name": "default-auth", "cluster_name": "default-cluster", "context": "default-context"}
+    cluster = cluster_entry(CONTROL_PLANE_ENDPOINT, pki.trusted_by(node).certificate_pem)
+    document = kubeconfig(cluster, by_path(f"{_KUBELET_PKI}/kubelet-client-current.pem"), **names)
     made = pki.trusted_by(node).issued
     _write_kubeconfig(tree, "kubelet.conf", document, made)
     tree.write("/var/lib/kubelet/config.yaml", _data("kubelet-config.yaml"), mode=0o600, modified=made)

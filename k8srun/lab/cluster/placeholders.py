@@ -19,8 +19,8 @@ from typing import Any
 from k8srun.codec import encode
 from k8srun.errors import InputError
 from k8srun.lab.cluster.identity import timestamp
-from k8srun.lab.kubeconfigs import base64_text
-from k8srun.lab.pki import Pki, moment
+from k8srun.pki.issuing import Pki, moment
+from k8srun.pki.kubeconfigs import base64_text
 
 _PLACEHOLDER = re.compile(r"\$\{([a-z0-9-]+) ([^}]+)\}")
 

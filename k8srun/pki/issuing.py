@@ -1,7 +1,7 @@
 """Keys and certificates in the form in which kubeadm makes them, from a description in data.
 
-The authorities are RSA 2048, the leaves ECDSA P-256: a cluster that was made with kubeadm's default and whose
-`encryptionAlgorithm` was set to ECDSA-P256 before the last renewal. Twenty RSA keys would take over a second.
+The authorities are RSA 2048, the leaves ECDSA P-256 by default: as in a cluster that was made with kubeadm's default
+and whose `encryptionAlgorithm` was set to ECDSA-P256 before the last renewal. Twenty RSA keys take over a second.
 Source of the form: kubeadm `pki_helpers.go`, client-go `util/cert`.
 """
 
@@ -103,9 +103,13 @@ class Keys:
 
 
 class Pki:
-    """All pairs of a description, by id, and the key pair that signs service account tokens."""
+    """All pairs of a description, by id, and the key pair that signs service account tokens.
 
-    def __init__(self, spec: PkiSpec, keys: Keys, now: datetime) -> None:
+    Args:
+        rsa_leaves: the leaves' keys are RSA 2048 too.
+    """
+
+    def __init__(self, spec: PkiSpec, keys: Keys, now: datetime, *, rsa_leaves: bool = False) -> None:
         self._pairs: dict[str, Pair] = {}
         self._trusts = spec.trusts
         self.service_account_key = keys.rsa("sa")
@@ -114,7 +118,8 @@ class Pki:
         for name, leaf in spec.certificates.items():
             if leaf.issuer not in spec.authorities:
                 raise InputError(f"its issuer {leaf.issuer!r} is not an authority", where=f"certificate {name}")
-            self._pairs[name] = _issued(leaf, keys.ecdsa(name), self._pairs[leaf.issuer], now)
+            key = keys.rsa(name) if rsa_leaves else keys.ecdsa(name)
+            self._pairs[name] = _issued(leaf, key, self._pairs[leaf.issuer], now)
 
     def __getitem__(self, name: str) -> Pair:
         """Raises InputError when there is no certificate of this id."""
