@@ -100,6 +100,12 @@ def test_items_without_a_name_are_the_same_wherever_they_stand():
     assert changes(old, widened, ROLE) == [("/rules/0/verbs", Change.CHANGED, ["get"], ["get", "delete"])]
 
 
+def test_an_item_that_stands_twice_counts_twice():
+    rule = {"verbs": ["get"]}
+    old, new = ({"metadata": {"name": "r"}, "rules": rules} for rules in ([rule, rule], [rule]))
+    assert changes(old, new, ROLE) == [("/rules/1", Change.REMOVED, rule, None)]
+
+
 def test_true_is_not_one_and_null_is_as_good_as_absent():
     assert changes(deployment(paused=1), deployment(paused=True)) == [("/spec/paused", Change.CHANGED, 1, True)]
     assert diff(snapshot(DEPLOYMENT, deployment(paused=None)), snapshot(DEPLOYMENT, deployment())).empty

@@ -14,8 +14,8 @@ import msgspec
 from k8srun.sources.scrub import scrub
 from k8srun.sources.yamlvalues import YamlError, read_value
 
-MAX_BYTES = 256 * 1024 * 1024
-"""Larger files are refused. The dump of a cluster of 50,000 objects is about as large."""
+MAX_BYTES = 512 * 1024 * 1024
+"""Larger files are refused: about 30,000 pods as kubectl prints them in JSON."""
 
 MAX_BROKEN = 100
 """After so many broken documents in one JSON stream the rest of it is given up."""

@@ -116,7 +116,9 @@ def test_a_folder_is_read_at_any_depth_in_the_order_of_its_paths(tmp_path):
 def test_a_link_that_leads_in_a_circle_is_followed_once(tmp_path):
     (tmp_path / "a.yaml").write_text(POD_YAML)
     (tmp_path / "loop").symlink_to(tmp_path)
-    assert names(read_files([str(tmp_path)], now=NOW), POD) == ["web"]
+    snapshot = read_files([str(tmp_path)], now=NOW)
+    assert names(snapshot, POD) == ["web"]
+    assert "(1 file)" in snapshot.origin[0]
 
 
 def test_a_mounted_config_map_is_read_through_its_links(tmp_path):
@@ -172,6 +174,13 @@ def test_a_link_that_leads_nowhere_is_a_gap(tmp_path):
 def test_a_file_that_may_not_be_read_is_a_gap(tmp_path):
     (tmp_path / "a.yaml").touch(mode=0)
     assert read_files([str(tmp_path)], now=NOW).gaps[0].reason is GapReason.FORBIDDEN
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")  # noqa: PTH110
+def test_a_file_that_fails_while_it_is_read_is_a_gap(tmp_path):
+    (tmp_path / "a.yaml").symlink_to("/proc/self/mem")
+    (gap,) = read_files([str(tmp_path)], now=NOW).gaps
+    assert (gap.what, gap.reason, gap.detail) == ("*", GapReason.UNREACHABLE, "Input/output error")
 
 
 def test_a_file_that_is_too_large_is_a_gap_of_every_kind(tmp_path, monkeypatch):

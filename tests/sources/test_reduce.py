@@ -315,6 +315,10 @@ def test_a_name_that_stands_for_itself_is_judged_more_strictly():
     ("Authorization: Basic dTpw", "Authorization: <reduced: 10 characters>"),
     ("mysqldump -uroot -phunter2 db", "mysqldump -uroot -p<reduced: 7 characters> db"),
     ("docker run -u 1000:1000 x", "docker run -u 1000:1000 x"),
+    ("{password: hunter2, user: x}", "{password: <reduced: 7 characters>, user: x}"),
+    ("login --token hunter2 now", "login --token <reduced: 7 characters> now"),
+    (f"blob {encoded('-----BEGIN EC PRIVATE KEY-----')} end", "blob <reduced: private key> end"),
+    (f"blob {encoded('-----BEGIN CERTIFICATE-----')} end", f"blob {encoded('-----BEGIN CERTIFICATE-----')} end"),
 ])  # fmt: skip
 def test_a_pattern_takes_the_secret_and_leaves_the_rest(text, expected):
     assert scrub(text) == expected

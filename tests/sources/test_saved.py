@@ -80,6 +80,7 @@ def test_the_same_snapshot_makes_the_same_bytes(snapshot, tmp_path):
     save(snapshot, tmp_path / "a")
     save(load(tmp_path / "a"), tmp_path / "b")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a").read_bytes()[4:8] == bytes(4)  # gzip's time of writing
 
 
 def test_only_the_owner_may_read_the_file(snapshot, file):

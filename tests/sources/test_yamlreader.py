@@ -173,6 +173,7 @@ def test_aliases_stand_for_their_anchors():
     ("null: a", 1, "key"),
     ("a: *nothing", 1, "refers to nothing"),
     ("a: &a [1, *a]", 1, "what contains it"),
+    ("a: &a 1\nb: &a [*a]", 2, "what contains it"),
     ("a:\n  <<: 1", 2, "merges mappings"),
     ("a: b\n\tc: d", 2, "character"),
 ])  # fmt: skip
