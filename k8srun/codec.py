@@ -47,7 +47,7 @@ def decode(data: bytes | str, kind: type[T], *, where: str = "") -> T:
     """
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"cannot be read as {kind.__name__}: {error}", where=where) from None
 
 
@@ -59,7 +59,7 @@ def parse_json(data: bytes | str, *, where: str = "") -> Any:
     """
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"is not valid JSON: {error}", where=where) from None
 
 
