@@ -93,7 +93,7 @@ class Connection:
         """What Go's clients accept and no more; where OpenSSL judges otherwise, Go's verdict is that of Kubernetes."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # Python 3.13 turns this on; it refuses CAs that kubectl accepts (no key usage, no authority key identifier).
+        # On by default since Python 3.13: it refuses CAs that kubectl accepts (no key usage, no key identifiers).
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         # Every certificate of the bundle is an anchor, also an intermediate one or the server's own.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

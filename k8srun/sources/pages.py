@@ -105,6 +105,10 @@ class Listing:
                 ask = client.begin_get(self._path, query)
                 continue
             following = page.metadata.next
+            if following and following == query.get("continue"):
+                raise ReadError(
+                    GapReason.MALFORMED, "the list does not go on: its next page is this one", where=self._path
+                )
             if following:
                 query = {**query, "continue": following}
                 ask = client.begin_get(self._path, query)

@@ -15,7 +15,7 @@ from k8srun.hostfiles import Topic
 from k8srun.kinds import CONFIG_MAP, DEPLOYMENT, NAMESPACE, NODE, POD, SECRET, Kind
 from k8srun.permissions import Tier, needs_of
 from k8srun.snapshot import Area, Gap, GapReason, Need, Snapshot
-from k8srun.sources import exchange, transport
+from k8srun.sources import contexts, exchange, target, transport
 from k8srun.sources.live import observe_server, read_live
 from k8srun.tls import HandshakeOutcome
 from tests.sources.scripted import Answer, Script, answer, drop, error, hang, serving
@@ -240,6 +240,11 @@ class TestPages:
             snapshot = read(script, POD)
             assert len(script.requests(PODS)) < 8
         assert snapshot.gaps[0].reason is GapReason.INTERRUPTED
+
+    def test_a_page_that_says_that_it_is_the_next_one_ends_the_list(self, read):
+        with serving(api(**{PODS: [items("a", following="t1"), items("b", following="t1")]})) as script:
+            snapshot = read(script, POD)
+        assert "does not go on" in snapshot.gaps[0].detail
 
     @pytest.mark.parametrize(
         ("failing", "reason"),
@@ -468,6 +473,25 @@ class _Silent(dict):
 
 
 class TestTheKubeconfig:
+    def test_a_malformed_field_is_refused_with_the_file_that_has_it(self, tmp_path):
+        path = write(tmp_path, "https://127.0.0.1:1", **{"insecure-skip-tls-verify": "yes"})
+        with pytest.raises(InputError, match="insecure-skip-tls-verify must be true or false") as refused:
+            read_live(kubeconfig=str(path), now=NOW)
+        assert refused.value.where == str(path)
+
+    def test_in_a_pod_the_service_account_is_the_kubeconfig(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(contexts, "SERVICE_ACCOUNT", tmp_path)
+        monkeypatch.setattr(target, "SERVICE_ACCOUNT", tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
+        monkeypatch.delenv("KUBECONFIG", raising=False)
+        (tmp_path / "token").write_text(CANARY)
+        (file,) = read_live(needs=[], now=NOW).files
+        cluster, user = file.kubeconfig.resolve()
+        assert (file.path, cluster.server) == (str(tmp_path), "https://127.0.0.1:1")
+        assert (user.credential, cluster.ca_error) == ("token file", f"{tmp_path}/ca.crt: No such file or directory")
+
     def test_the_view_holds_the_context_in_use_alone_and_no_secret(self, read, tmp_path):
         with serving(api(**{PODS: [items()]})) as script:
             snapshot = read(script, POD)
