@@ -110,7 +110,7 @@ def test_the_role_of_a_file_is_told_by_kubeadms_path_or_else_by_the_flag_that_na
 def test_the_issuer_of_a_certificate_is_found_by_its_signature_and_not_by_its_name_alone():
     cluster = Cluster()
     namesake = authority("kubernetes", key("P-256", 20))
-    cluster.more_files.append(HostFile("/root/old-ca.crt", Topic.PKI, pem=certificate(namesake)))
+    cluster.more_files.append(HostFile("/srv/old-ca.crt", Topic.PKI, pem=certificate(namesake)))
 
     found = inventory(cluster.snapshot())
     issuers = found.issuers_of(cluster.apiserver.certificate())
