@@ -71,6 +71,7 @@ class TlsServer:
         require: whether it refuses clients without a certificate.
         ask: whether it asks for a certificate without judging it.
         server_names: the SNI of each client, None for none.
+        client_chains: how many certificates each client sent.
         received: the plain bytes that clients sent.
     """
 
@@ -83,6 +84,7 @@ class TlsServer:
     version: int | None = None
     ciphers: bytes = b""
     server_names: list[bytes | None] = field(default_factory=list)
+    client_chains: list[int] = field(default_factory=list)
     received: bytes = b""
 
     def context(self) -> SSL.Context:
@@ -109,6 +111,8 @@ class TlsServer:
         tls = SSL.Connection(self.context(), connection)
         tls.set_accept_state()
         tls.do_handshake()
+        chain = tls.get_peer_cert_chain() or []
+        self.client_chains.append(len(chain) + (tls.get_peer_certificate() is not None))
         while True:
             self.received += tls.recv(1024)
 

@@ -126,12 +126,13 @@ def test_facts_that_the_node_did_not_know_are_unknown(read, values):
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "k8srun-node/../../etc/passwd", "other/etc/passwd", "../k8srun-node/content/etc/hosts"]
+    "name",
+    ["/etc/passwd", "k8srun-node/../../etc/passwd", "other/etc/passwd", f"content{CA}", f"../k8srun-node/content{CA}"],
 )
 def test_a_member_outside_of_the_archives_folder_changes_nothing(read, tmp_path, name):
     before = sorted(tmp_path.rglob("*"))
-    snapshot = read(packed({name: "evil", **node()}))
-    assert [file.path for file in snapshot.files] == [CA]
+    snapshot = read(packed({**node(), name: ""}))
+    assert [(file.path, file.pem[0].error) for file in snapshot.files] == [(CA, "no PEM block found")]
     assert sorted(tmp_path.rglob("*")) == [*before, tmp_path / "node.tar.gz"]
 
 

@@ -17,6 +17,7 @@ from k8srun.snapshot import GapReason, Need
 from k8srun.sources import host, hosttree
 from k8srun.sources.host import read_host
 from k8srun.sources.hostcontent import LOG_LINES
+from k8srun.sources.hosttree import FolderTree, Unreadable
 from tests.sources.noderoot import CANARIES, JWT, NodeRoot
 
 NOW = dt.datetime(2026, 11, 1, 12, 0, tzinfo=dt.UTC)
@@ -191,17 +192,18 @@ def test_a_link_that_leads_nowhere_is_a_gap_with_its_place(snapshot):
     assert [gap.where for gap in snapshot.gaps] == [f"{PKI}/odd/nowhere.crt on cp-1"]
 
 
-@pytest.mark.parametrize("target", ["/outside/secret.pem", "../../../../../../../../outside/secret.pem", "{outside}"])
-def test_no_link_leads_out_of_the_root(root, tmp_path_factory, target):
-    outside = tmp_path_factory.mktemp("outside") / "secret.pem"
+def test_no_link_leads_out_of_the_root(root, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "secret.crt"
     outside.write_text("outside")
-    folder = root.path / "etc/kubernetes/pki"
-    folder.mkdir(parents=True)
-    (folder / "ca.crt").symlink_to(target.format(outside=outside))
-    (folder / "folder").symlink_to(outside.parent)
-    file = by_path(root.read())[f"{PKI}/ca.crt"]
-    assert file.pem == ()
-    assert "leads nowhere" in file.error
+    folder = root.write(f"{PKI}/ca.crt").parent
+    (folder / "absolute.crt").symlink_to(outside)
+    (folder / "relative.crt").symlink_to(os.path.relpath(outside, folder))
+    (folder / "folder").symlink_to(os.path.relpath(outside.parent, folder))
+    files = by_path(root.read())
+    for name in ("absolute", "relative"):
+        assert files[f"{PKI}/{name}.crt"].pem == ()
+        assert "leads nowhere" in files[f"{PKI}/{name}.crt"].error
+    assert not any("secret" in path for path in files)
 
 
 def test_an_absolute_link_is_one_of_the_node(root):
@@ -260,7 +262,7 @@ def test_units_of_systemd_name_files_too(root):
     root.write("/srv/k8s/kubelet.conf", "kind: Config\n")
     root.write("/etc/systemd/system/kubelet.service",
                '[Service]\nExecStart=/usr/bin/kubelet \\\n  --kubeconfig="/srv/k8s/kubelet.conf" \\\n'
-               "  --tls-cert-file /srv/k8s/a.crt\n")  # fmt: skip
+               "  --tls-cert-file \\\n  /srv/k8s/a.crt\n")  # fmt: skip
     assert {"/srv/k8s/a.crt", "/srv/k8s/kubelet.conf"} <= set(by_path(root.read()))
 
 
@@ -335,6 +337,12 @@ def test_a_pipe_and_a_socket_are_not_opened(root, monkeypatch):
         (GapReason.REFUSED, f"{PKI}/pipe.crt"),
         (GapReason.REFUSED, f"{PKI}/socket.crt"),
     }
+
+
+def test_a_pipe_that_takes_a_files_place_meanwhile_is_not_waited_for(root):
+    os.mkfifo(root.path / "pipe")
+    with pytest.raises(Unreadable, match="not a regular file"):
+        FolderTree(root.path, NOW).read("/pipe", 100)
 
 
 def test_a_huge_file_is_a_gap(root):
