@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from k8srun.errors import InputError
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Usage = Literal["server", "client"]
 
 USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 LEAF_LIFETIME = timedelta(days=365)
@@ -49,7 +50,7 @@ class CertificateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issuer: str
     common_name: str
     organizations: tuple[str, ...] = ()
-    usages: tuple[Literal["server", "client"], ...] = ("client",)
+    usages: tuple[Usage, ...] = ("client",)
     sans: tuple[str, ...] = ()
     not_before: str = ""
     not_after: str = "+325d"
