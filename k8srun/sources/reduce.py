@@ -33,30 +33,14 @@ _MANAGER_FIELDS = ("manager", "operation", "apiVersion", "subresource", "time")
 _LABELS = frozenset({"labels", "matchLabels", "nodeSelector", "selector", "matchExpressions"})
 
 # Strings that were found clean: the same ones come again with every pod, and are kept once.
-_REMEMBERED_LENGTH = 128
+_REMEMBERED_LENGTH = 256
 _REMEMBERED = 100_000
 _clean: dict[str, str] = {}
 
 
-class _SecretFields(dict[str, bool]):
-    """`looks_secret` of a field's name, remembered; a plain dict is read several times faster than a cached call."""
-
-    def __missing__(self, name: str) -> bool:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        secret = self[name] = looks_secret(name)
-        return secret
-
-
-class _NoSecretFields(dict[str, bool]):
-    """Of labels and selectors: their keys are names that are matched, not settings."""
-
-    def __missing__(self, name: str) -> bool:
-        return False
-
-
-_secret_field = _SecretFields()
-_no_secret_field = _NoSecretFields()
+# What `looks_secret` said of the names of fields. Names of labels and selectors are matched, and hide nothing.
+_secret_field: dict[str, bool] = {}
+_no_secret_field: dict[str, bool] = {}
 
 
 def reduce_object(obj: dict[str, Any]) -> JsonObject:
@@ -98,19 +82,29 @@ def _walk(node: dict[str, Any], depth: int, fields: dict[str, bool] = _secret_fi
     for key, value in node.items():
         kind = type(value)
         if kind is str:
-            if fields[key]:
-                node[key] = reduce_value(value)
+            known = _clean.get(value)
+            # The order is that of the common case: a string that was seen, in a field that was seen.
+            if known is not None and fields.get(key) is False:
+                node[key] = known
             else:
-                known = _clean.get(value)
-                node[key] = _scrubbed(value) if known is None else known
+                node[key] = reduce_value(value) if _is_secret(key, fields) else _clean_string(value)
         elif kind is dict:
             node[key] = _walk_mapping(key, value, depth + 1, fields)
         elif kind is list:
             _walk_list(key, value, depth + 1, fields)
-        elif (kind is int or kind is float) and fields[key]:
+        elif (kind is int or kind is float) and _is_secret(key, fields):
             node[key] = marker(str(value))
     if "value" in node and "name" in node:
         _reduce_named_value(node)
+
+
+def _is_secret(key: str, fields: dict[str, bool]) -> bool:
+    secret = fields.get(key)
+    if secret is None:
+        if len(fields) >= _REMEMBERED:
+            fields.clear()
+        secret = fields[key] = fields is _secret_field and looks_secret(key)
+    return secret
 
 
 def _walk_mapping(key: str, value: dict[str, Any], depth: int, fields: dict[str, bool]) -> Any:
@@ -133,7 +127,7 @@ def _walk_list(key: str, items: list[Any], depth: int, fields: dict[str, bool]) 
             if kind is dict:
                 items[index] = _walk_mapping(key, item, depth + 1, fields)
             elif kind is str:
-                items[index] = reduce_value(item) if fields[key] else _clean_string(item)
+                items[index] = reduce_value(item) if _is_secret(key, fields) else _clean_string(item)
             elif kind is list:
                 _walk_list(key, item, depth + 1, fields)
 

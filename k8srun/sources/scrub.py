@@ -106,7 +106,8 @@ _FORMS = re.compile(
 )
 _HINT = "pass|pwd|secret|token|key|cred|auth|dsn|jwt|otp|psk|pat|salt|cookie|hmac|connection|url|uri|signature"
 _HINTS = re.compile(rf"{_HINT}|bearer|basic|negotiate|digest|mysql|mariadb|-u|--user")
-_SEPARATORS = re.compile(r"[=:\s]|%20")
+# Without one of these no setting, flag or header is complete; names of images, times and paths have none.
+_SEPARATORS = re.compile(r"[=\s\"']|%20|-u")
 
 # --- Tokens and keys that are recognised by their own form ------------------------------------------------------------
 
