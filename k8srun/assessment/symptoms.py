@@ -5,6 +5,7 @@ Each domain knows its own messages. `DOMAINS` asks them in turn; one that comes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,13 +90,34 @@ def _diagnose(text: str, scene: Scene) -> Diagnosis:
     return _not_recognised(text)
 
 
+# What is clearly another matter than any domain's: said so, instead of likening it to their messages.
+_OTHER_MATTERS = tuple(
+    (re.compile(pattern, re.IGNORECASE), meaning)
+    for pattern, meaning in (
+        (
+            r"is forbidden: User \"|\bcannot (?:get|list|create|delete|patch|update|watch) resource \"",
+            "an authorization denial",
+        ),
+        (
+            r"i/o timeout|no route to host|connection refused|no such host|context deadline exceeded",
+            "a network failure",
+        ),
+        (r"ErrImagePull|ImagePullBackOff|pull access denied|manifest unknown", "an image that cannot be pulled"),
+        (r"violates PodSecurity|forbidden: violates", "a refusal by Pod Security"),
+        (r"CrashLoopBackOff|OOMKilled|Insufficient (?:cpu|memory)|FailedScheduling", "a pod that does not start"),
+    )
+)
+
+
 def _not_recognised(text: str) -> Diagnosis:
+    plain = " ".join(normalized(text).split())
+    other = next((meaning for pattern, meaning in _OTHER_MATTERS if pattern.search(plain[:10_000])), "")
     resembling = tuple(message for domain in DOMAINS for message in domain.nearest(text))
     return Diagnosis(
-        symptom=visible(reduced(" ".join(normalized(text).split())), limit=2000),
+        symptom=visible(reduced(plain), limit=2000),
         recognised=False,
-        meaning="Not a message that k8srun knows.",
-        nearest=resembling,
+        meaning=f"Not a certificate error; it looks like {other}." if other else "Not a message that k8srun knows.",
+        nearest=() if other else resembling,
         next=("k8srun list  # the runbooks, by what they investigate",),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 
 from k8srun.certificates.entries_connection import CONNECTION_ENTRIES
 from k8srun.certificates.entries_verification import VERIFICATION_ENTRIES
@@ -38,25 +37,34 @@ def matches(line: str) -> Iterable[tuple[Entry, re.Match[str]]]:
 
 def nearest(text: str, *, count: int = 3) -> tuple[Entry, ...]:
     """The rows whose message resembles a text that none of them matches, the nearest first; none if nothing is near."""
-    words = _words(text)
+    words, letters = _words(text), _letters(text)
     if not words:
         return ()
-    scored = sorted(
-        ((_likeness(text, words, entry), entry) for entry in CATALOGUE), key=lambda item: item[0], reverse=True
-    )
-    return tuple(entry for score, entry in scored[:count] if score >= _NEAR)
+    scored = ((_likeness(words, letters, known), entry) for entry, known in _KNOWN)
+    near = sorted((item for item in scored if item[0] >= _NEAR), key=lambda item: item[0], reverse=True)
+    return tuple(entry for _, entry in near[:count])
 
 
-def _likeness(text: str, words: frozenset[str], entry: Entry) -> float:
-    """From 0 to 1: by words in common, whatever their order, or by the spelling as a whole, for typing errors."""
-    own = _words(entry.message)
-    shared = len(words & own)
+def _likeness(words: frozenset[str], letters: frozenset[str], known: tuple[frozenset[str], frozenset[str]]) -> float:
+    """From 0 to 1: by words in common, whatever their order, or by groups of letters, whatever the typing errors."""
+    own_words, own_letters = known
+    shared = len(words & own_words)
     # Most of the entry's words must be there; a long paste around them counts less against it than words it lacks.
-    by_words = (0.7 * shared / len(own) + 0.3 * shared / len(words)) if shared >= 2 else 0.0
+    by_words = (0.7 * shared / len(own_words) + 0.3 * shared / len(words)) if shared >= 2 else 0.0
     if len(words) < 3:  # too little to be the misspelling of a sentence
         return by_words
-    return max(by_words, SequenceMatcher(None, text[:300].lower(), entry.message.lower(), autojunk=False).ratio())
+    by_letters = 2 * len(letters & own_letters) / (len(letters) + len(own_letters))
+    return max(by_words, by_letters)
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text[:2000].lower())) - _COMMON
+
+
+def _letters(text: str) -> frozenset[str]:
+    """Every three letters in a row: of two spellings of one sentence most are the same."""
+    plain = " ".join(text[:300].lower().split())
+    return frozenset(plain[at : at + 3] for at in range(max(1, len(plain) - 2)))
+
+
+_KNOWN = tuple((entry, (_words(entry.message), _letters(entry.message))) for entry in CATALOGUE)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from k8srun.certificates.inventory import Bundle, Caller
+from k8srun.certificates.callers import Caller
+from k8srun.certificates.inventory import Bundle
 from k8srun.certificates.verification import Verification, verify
 from k8srun.hostfiles import HostFile
 from k8srun.kubeconfig import KubeconfigCluster, KubeconfigUser

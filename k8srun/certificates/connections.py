@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from k8srun.certificates.callers import Caller, ca_bundle_of, callers
 from k8srun.certificates.connection import Connection, KubeconfigUse, Trust
-from k8srun.certificates.inventory import Bundle, Caller, Holder, Inventory, ca_bundle_of, callers
+from k8srun.certificates.inventory import Bundle, Holder, Inventory
 from k8srun.certificates.roles import (
     BY_ID,
     CERTIFICATE_FLAGS,
@@ -69,7 +70,7 @@ def _observed_by(use: KubeconfigUse, snapshot: Snapshot) -> Iterator[TlsObservat
 
 def _trust_of(use: KubeconfigUse, inventory: Inventory) -> Trust | None:
     place = f"{use.file.place}, cluster {use.cluster.name}"
-    bundle = next((item for item in inventory.bundles if item.place == place), None)
+    bundle = inventory.at(place)
     if bundle is None or use.cluster.insecure_skip_tls_verify:
         return None
     return Trust(bundle, configured=bool(bundle.blocks or bundle.error or use.cluster.ca_path))
@@ -125,7 +126,7 @@ def _as_client(use: KubeconfigUse, snapshot: Snapshot, inventory: Inventory) -> 
     if use.user is None or not (_of_this_cluster(use) or any(_observed_by(use, snapshot))):
         return
     place = f"{use.file.place}, user {use.user.name}"
-    bundle = next((item for item in inventory.bundles if item.place == place), None)
+    bundle = inventory.at(place)
     program = _program_of(use)
     yield Connection(
         CLIENT,
@@ -150,7 +151,8 @@ def _client_ca(snapshot: Snapshot, inventory: Inventory) -> Trust | None:
     published = snapshot.find(CONFIG_MAP, "extension-apiserver-authentication", "kube-system")
     if published and text(at(published, "data", "client-ca-file")):
         place = f"{resource_name(CONFIG_MAP, published)}, client-ca-file"
-        return next((Trust(bundle) for bundle in inventory.bundles if bundle.place == place), None)
+        bundle = inventory.at(place)
+        return Trust(bundle) if bundle else None
     authorities = inventory.of_role("ca")
     return Trust(authorities[0].bundle) if authorities else None
 

@@ -6,33 +6,27 @@ block as a `Broken`.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
 
 import msgspec
 
+from k8srun.certificates.callers import ca_bundle_of, callers, decoded
 from k8srun.certificates.components import Component, components
-from k8srun.certificates.roles import BY_ID, CERTIFICATE_FLAGS, PATHS
-from k8srun.certificates.shapes import at, entries, mapping, text
+from k8srun.certificates.roles import CERTIFICATE_FLAGS, PATHS
+from k8srun.certificates.shapes import at, mapping
 from k8srun.certificates.verification import find_issuers
 from k8srun.hostfiles import HostFile
 from k8srun.kinds import (
-    API_SERVICE,
     CERTIFICATE_SIGNING_REQUEST,
     CONFIG_MAP,
-    CUSTOM_RESOURCE_DEFINITION,
-    MUTATING_WEBHOOK,
     SECRET,
-    VALIDATING_WEBHOOK,
-    Kind,
 )
 from k8srun.pem import PemBlock, read_pem
-from k8srun.snapshot import JsonObject, Snapshot, resource_name
+from k8srun.snapshot import Snapshot, resource_name
 from k8srun.x509 import Certificate, certificates_of
 
 
@@ -112,6 +106,8 @@ class Inventory:
     bundles: tuple[Bundle, ...]
     components: tuple[Component, ...]
     held: tuple[Held, ...]
+    by_place: Mapping[str, Bundle]
+    by_file: Mapping[tuple[str, str], Bundle]
 
     def places(self, certificate: Certificate, *, besides: str = "") -> tuple[str, ...]:
         """Where else the same certificate lives, each place once."""
@@ -133,16 +129,13 @@ class Inventory:
             item for item in self.held if item.role == role and not item.position and host in {"", item.bundle.host}
         )
 
+    def at(self, place: str) -> Bundle | None:
+        """The bundle of that place."""
+        return self.by_place.get(place)
+
     def file(self, path: str, host: str) -> Bundle | None:
         """The bundle that was read from a file."""
-        return next(
-            (
-                bundle
-                for bundle in self.bundles
-                if bundle.holder is Holder.FILE and bundle.path == path and bundle.host == host
-            ),
-            None,
-        )
+        return self.by_file.get((host, path))
 
     def program(self, program: str, host: str = "") -> tuple[Component, ...]:
         """The instances of a program whose flags are known."""
@@ -150,7 +143,29 @@ class Inventory:
 
 
 def inventory(snapshot: Snapshot) -> Inventory:
-    """Everything in the snapshot that holds certificates or keys, in a fixed order."""
+    """Everything in the snapshot that holds certificates or keys, in a fixed order.
+
+    The last answer is remembered: every check asks for the inventory of the same snapshot.
+    """
+    return _inventory(_Same(snapshot))
+
+
+class _Same:
+    """A snapshot as a key: itself and no other, however alike."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def __hash__(self) -> int:
+        return id(self.snapshot)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.snapshot is self.snapshot
+
+
+@lru_cache(maxsize=1)
+def _inventory(same: _Same) -> Inventory:
+    snapshot = same.snapshot
     programs = components(snapshot)
     bundles = (
         *_files(snapshot.files, programs),
@@ -163,47 +178,8 @@ def inventory(snapshot: Snapshot) -> Inventory:
         for bundle in bundles
         for position, certificate in enumerate(bundle.certificates)
     )
-    return Inventory(bundles, programs, tuple(held))
-
-
-def ca_bundle_of(client_config: Mapping[str, Any]) -> tuple[PemBlock, ...]:
-    """The blocks of a `caBundle` field: base64 of PEM; empty when the field is."""
-    value = client_config.get("caBundle")
-    return _decoded(value) if value else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Something that makes the apiserver call a service over TLS: a webhook, a CRD's conversion, an aggregated API.
-
-    `config` is what holds its `caBundle` and its `service` or `url`; `name` is the webhook's, empty where it has none.
-    """
-
-    kind: Kind
-    item: JsonObject
-    name: str
-    config: Mapping[str, Any]
-    number: int = 0
-
-    @property
-    def place(self) -> str:
-        return f"{resource_name(self.kind, self.item)}{f', webhook {self.name}' if self.name else ''}"
-
-
-def callers(snapshot: Snapshot) -> Iterator[Caller]:
-    """Every webhook, CRD conversion and aggregated API of the snapshot that is called over verified TLS."""
-    for kind in (VALIDATING_WEBHOOK, MUTATING_WEBHOOK):
-        for item in snapshot.of(kind):
-            for number, webhook in enumerate(entries(item.get("webhooks"))):
-                yield Caller(kind, item, text(webhook.get("name")), mapping(webhook.get("clientConfig")), number)
-    for item in snapshot.of(CUSTOM_RESOURCE_DEFINITION):
-        config = mapping(at(item, "spec", "conversion", "webhook", "clientConfig"))
-        if config:
-            yield Caller(CUSTOM_RESOURCE_DEFINITION, item, "", config)
-    for item in snapshot.of(API_SERVICE):
-        spec = mapping(item.get("spec"))
-        if spec.get("service") and not spec.get("insecureSkipTLSVerify"):
-            yield Caller(API_SERVICE, item, "", spec)
+    by_file = {(bundle.host, bundle.path): bundle for bundle in bundles if bundle.holder is Holder.FILE}
+    return Inventory(bundles, programs, tuple(held), {bundle.place: bundle for bundle in reversed(bundles)}, by_file)
 
 
 def _files(files: Iterable[HostFile], programs: tuple[Component, ...]) -> Iterator[Bundle]:
@@ -258,7 +234,7 @@ def _objects(snapshot: Snapshot) -> Iterator[Bundle]:
     for item in snapshot.of(CERTIFICATE_SIGNING_REQUEST):
         issued = at(item, "status", "certificate")
         if issued:
-            yield Bundle(Holder.REQUEST, resource_name(CERTIFICATE_SIGNING_REQUEST, item), _decoded(issued))
+            yield Bundle(Holder.REQUEST, resource_name(CERTIFICATE_SIGNING_REQUEST, item), decoded(issued))
 
 
 def _secrets(snapshot: Snapshot) -> Iterator[Bundle]:
@@ -274,15 +250,3 @@ def _reduced_blocks(value: object) -> tuple[PemBlock, ...]:
     if not isinstance(value, Mapping) or value.get("type") != "pem":
         return ()
     return tuple(msgspec.convert(block, PemBlock) for block in value.get("blocks") or ())
-
-
-def _decoded(value: object) -> tuple[PemBlock, ...]:
-    try:
-        return read_pem(base64.b64decode(str(value), validate=True))
-    except (binascii.Error, ValueError):
-        return (PemBlock("", error="not valid base64"),)
-
-
-def role_title(role: str) -> str:
-    """What a role's certificate is called, as people say it; empty for none."""
-    return BY_ID[role].title if role in BY_ID else ""

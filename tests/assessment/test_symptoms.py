@@ -79,6 +79,24 @@ def test_a_text_that_nobody_knows_is_not_guessed_at():
     assert (found.family, found.causes, found.nearest) == ("", (), ())
 
 
+@pytest.mark.parametrize(
+    ("text", "matter"),
+    [
+        ('pods is forbidden: User "mara" cannot list resource "pods" in API group ""', "an authorization denial"),
+        ("dial tcp 10.0.0.1:6443: i/o timeout", "a network failure"),
+        ("The connection to the server localhost:8080 was refused: connect: connection refused", "a network failure"),
+        ("Back-off pulling image: ImagePullBackOff", "an image that cannot be pulled"),
+        ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', "a refusal by Pod Security"),
+        ("0/3 nodes are available: 3 Insufficient cpu", "a pod that does not start"),
+    ],
+)
+def test_what_is_clearly_another_matter_is_said_to_be_one(text, matter):
+    found = diagnose(text, NOTHING, NOW)
+
+    assert not found.recognised
+    assert found.meaning == f"Not a certificate error; it looks like {matter}."
+
+
 def test_a_text_that_is_nearly_known_is_answered_with_the_nearest_messages():
     found = diagnose("x509 certifcate signed by unknow authorty", NOTHING, NOW)
 

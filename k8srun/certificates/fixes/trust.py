@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from k8srun.certificates.callers import Caller
 from k8srun.certificates.case import Case, View, who
 from k8srun.certificates.fixes.commands import CONTROL_PLANE, WORKSTATION, fetch_ca, quote, reissue, renewal, set_ca
-from k8srun.certificates.inventory import Caller, Holder
+from k8srun.certificates.inventory import Holder
 from k8srun.certificates.roles import BY_ID
 from k8srun.certificates.shapes import at, text
 from k8srun.diagnosis import Fix

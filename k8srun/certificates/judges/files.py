@@ -52,7 +52,7 @@ def key_pairs(inventory: Inventory) -> Iterator[KeyPair]:
             yield KeyPair(bundle, bundle)
         elif bundle.holder is Holder.SECRET and bundle.place.endswith(", tls.crt"):
             place = bundle.place.removesuffix("tls.crt") + "tls.key"
-            key = next((item for item in inventory.bundles if item.place == place), None)
+            key = inventory.at(place)
             if key:
                 yield KeyPair(bundle, key)
 
