@@ -31,6 +31,7 @@ from k8srun.sources.hostlayout import FLAGS, PEM_SUFFIXES, PLACES
 from tests.sources.noderoot import CANARIES, JWT, NodeRoot
 
 SCRIPT = Path(__file__).parents[2] / "k8srun" / "sources" / "collect.sh"
+NOT_BY_LINE = "not written line by line as kubectl writes it: what is secret in it cannot be told"
 NOW = dt.datetime(2026, 11, 1, 12, 0, tzinfo=dt.UTC)
 APPLETS = (
     *("sh", "cat", "date", "env", "find", "grep", "gzip", "id", "mkdir", "mktemp", "mv", "printf", "readlink", "rm"),
@@ -397,8 +398,67 @@ def test_a_kubeconfig_in_any_other_form_gives_nothing_away(tmp_path, text):
     assert b"Qm7" not in gzip.decompress((tmp_path / "node.tar.gz").read_bytes())
     snapshot = read_host(tmp_path / "node.tar.gz", now=NOW)
     assert [file.path for file in snapshot.files] == ["/etc/kubernetes/admin.conf"]
-    if text.startswith("{"):
-        assert snapshot.gaps[0].reason is GapReason.MALFORMED
+    if "{" in text:
+        assert [gap.detail for gap in snapshot.gaps] == [NOT_BY_LINE]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_packed"),
+    [
+        ("args:\n- --client-secret=two Qm7canary\n- --v=2\n", True),
+        ("args:\n- '--client-secret=two Qm7canary'\n", True),
+        ("args:\n- --token\n- Qm7canary words\n", True),
+        ("args: [--client-secret=Qm7canary, x]\n", True),
+        ("args: [--client-secret, Qm7canary]\n", False),
+        ("password: correct horse Qm7canary\n", True),
+        ("password: 'correct horse'' Qm7canary'\n", True),
+        ("password:\n  correct\n  Qm7canary\n", False),
+        ("passwords:\n- Qm7canary\n- Qm7canary\n", True),
+        ("deep:\n  token: |\n    Qm7canary\n\n    Qm7canary\n  other: x\n", True),
+        ("harmless: one\n  Qm7canary\n", False),
+        ("harmless: 'one\n  Qm7canary'\n", False),
+        ("harmless: {a: b,\n  token: Qm7canary}\n", False),
+        ("harmless: {a: b, token: 'Qm7canary\n  x: y'}\n", False),
+        ("harmless: {a: b, token: Qm7canary and more}\n", True),
+        ("env:\n- name: |\n    TOKEN\n  value: Qm7canary\n", True),
+        ("env:\n- {name: TOKEN, value: 'Qm7''canary'}\n", True),
+        ("# token Qm7canary\nkind: Pod # Qm7canary\nname: 'a' # Qm7canary\n", True),
+        ('{"token": "Qm7canary", "name": "x"}\n', True),
+        ('{"args": ["--token", "Qm7canary"]}\n', False),
+        ('{"args": ["--client-secret=two Qm7canary"]}\n', True),
+        ('{"token":\n  "Qm7canary"}\n', False),
+        ('{"env": [{"value": "Qm7canary", "name": "TOKEN"}]}\n', True),
+        ("{token: Qm7canary,\n a: b}\n", False),
+    ],
+)
+def test_a_document_is_packed_without_its_secrets_or_not_at_all(tmp_path, text, is_packed):
+    file = tmp_path / "root/etc/kubernetes/manifests/a.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    collect("-r", tmp_path / "root", "-o", tmp_path / "node.tar.gz")
+    assert b"Qm7" not in gzip.decompress((tmp_path / "node.tar.gz").read_bytes())
+    snapshot = read_host(tmp_path / "node.tar.gz", now=NOW)
+    assert [gap.detail for gap in snapshot.gaps] == ([] if is_packed else [NOT_BY_LINE])
+    assert (snapshot.files[0].document is not None) is is_packed
+
+
+def test_what_stands_between_the_blocks_of_a_pem_file_stays(tmp_path):
+    file = tmp_path / "root/etc/kubernetes/pki/a.crt"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        "Qm7canary\n-----BEGIN CERTIFICATE-----\nAAAA\npassword: Qm7canary\n-----END CERTIFICATE-----Qm7canary\n"
+        "Qm7canary\n"
+        "-----BEGIN OPENVPN STATIC KEY V1-----\nQm7canary\n-----END OPENVPN STATIC KEY V1-----\n"
+    )
+    collect("-r", tmp_path / "root", "-o", tmp_path / "node.tar.gz")
+    assert b"Qm7" not in gzip.decompress((tmp_path / "node.tar.gz").read_bytes())
+
+
+def test_a_pipe_is_not_opened(small, tmp_path):
+    os.mkfifo(small / "etc/kubernetes/pki/pipe.crt")
+    collect("-r", small, "-o", tmp_path / "node.tar.gz")
+    gaps = read_host(tmp_path / "node.tar.gz", now=NOW).gaps
+    assert [(gap.where, gap.reason) for gap in gaps] == [("/etc/kubernetes/pki/pipe.crt", GapReason.REFUSED)]
 
 
 def test_secrets_stay_on_the_node_in_whatever_style_their_yaml_is_written(tmp_path):
