@@ -34,7 +34,8 @@ bench: .venv/.dev ## measure collection, runs and memory as ratios
 	@$(BIN)/python -m bench
 
 jupyter: .venv/.runtime ## open JupyterLab with the runbooks
-	$(BIN)/jupyter lab --notebook-dir=runbooks $(JUPYTER_OPTIONS) walkthrough/start-here.ipynb
+	$(BIN)/jupyter lab --notebook-dir=runbooks --ServerApp.ip=127.0.0.1 --LabApp.news_url=None \
+	  $(JUPYTER_OPTIONS) runbooks/walkthrough/start-here.ipynb
 
 lock: .venv/.dev ## renew the locked dependencies
 	@$(BIN)/python -m tests.lock
