@@ -157,7 +157,7 @@ def moment(offset: str, now: datetime) -> datetime:
 
 
 def _self_signed(spec: AuthoritySpec, key: PrivateKey, now: datetime) -> Pair:
-    name = _name(spec.common_name)
+    name = distinguished_name(spec.common_name)
     builder = _builder(name, name, key, moment(spec.not_before, now), moment(spec.not_after, now))
     builder = (
         builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -172,7 +172,7 @@ def _issued(spec: CertificateSpec, key: PrivateKey, issuer: Pair, now: datetime)
     ca = issuer.certificate
     begin = moment(spec.not_before, now) if spec.not_before else ca.not_valid_before_utc
     end = moment(spec.not_after, now)
-    builder = _builder(_name(spec.common_name, spec.organizations), ca.subject, key, begin, end)
+    builder = _builder(distinguished_name(spec.common_name, spec.organizations), ca.subject, key, begin, end)
     ski = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (
         builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -199,7 +199,7 @@ def _builder(
     )
 
 
-def _name(common_name: str, organizations: Iterable[str] = ()) -> x509.Name:
+def distinguished_name(common_name: str, organizations: Iterable[str] = ()) -> x509.Name:
     """O before CN, and all O values in one set, as Go orders and groups them."""
     groups = [_attribute(NameOID.ORGANIZATION_NAME, value) for value in organizations]
     last = x509.RelativeDistinguishedName([_attribute(NameOID.COMMON_NAME, common_name)])

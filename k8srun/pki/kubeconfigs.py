@@ -41,10 +41,12 @@ def cluster_entry(server: str, ca_pem: bytes, *, server_name: str = "") -> dict[
     """Where the server is and by which CA it is known.
 
     Args:
+        ca_pem: empty for the authorities that the system knows.
         server_name: the name that its certificate must be valid for, where that is not the server's host.
     """
+    known = {"certificate-authority-data": base64_text(ca_pem)} if ca_pem else {}
     named = {"tls-server-name": server_name} if server_name else {}
-    return {"certificate-authority-data": base64_text(ca_pem), "server": server, **named}
+    return {**known, "server": server, **named}
 
 
 def embedded(certificate_pem: bytes, key_pem: bytes) -> dict[str, str]:
