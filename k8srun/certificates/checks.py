@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from k8srun.certificates import inspections
+from k8srun.certificates import inspections, request_inspections
 from k8srun.checks import Check
 from k8srun.findings import Severity
 from k8srun.hostfiles import Topic
-from k8srun.kinds import API_SERVICE, CUSTOM_RESOURCE_DEFINITION, MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK
+from k8srun.kinds import (
+    API_SERVICE,
+    CERTIFICATE_SIGNING_REQUEST,
+    CUSTOM_RESOURCE_DEFINITION,
+    MUTATING_WEBHOOK,
+    SECRET,
+    VALIDATING_WEBHOOK,
+)
 from k8srun.snapshot import Need
 
 SOON = timedelta(days=30)
@@ -17,6 +24,7 @@ _CERTIFICATES = "https://kubernetes.io/docs/setup/best-practices/certificates/"
 _KUBEADM = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"
 _CHECKLIST = "https://kubernetes.io/docs/concepts/security/security-checklist/"
 _KUBECONFIG = "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/"
+_REQUESTS = "https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/"
 _WEBHOOKS = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 _PKI, _KUBECONFIGS, _ENDPOINT = Need.host(Topic.PKI), Need.host(Topic.KUBECONFIG), Need.endpoint()
@@ -142,5 +150,23 @@ CHECKS: tuple[Check, ...] = (
         "Write the whole PEM block again from where it was issued; in data fields it is base64-encoded once.",
         (_CERTIFICATES,),
         inspections.unreadable,
+    ),
+    Check(
+        "CSR-RISKY-PENDING",
+        "No certificate request that waits for approval asks for a privileged user or group, or is otherwise unusual",
+        Severity.HIGH,
+        (Need.objects(CERTIFICATE_SIGNING_REQUEST),),
+        "Find out who asked, and deny it unless it is explained: k8srun csr list, k8srun csr deny NAME",
+        (_REQUESTS, "https://kubernetes.io/docs/concepts/security/rbac-good-practices/#csrs-and-certificate-issuing"),
+        request_inspections.risky_request_pending,
+    ),
+    Check(
+        "CSR-MASTERS-APPROVED",
+        "No approved certificate request puts its holder into the group system:masters",
+        Severity.CRITICAL,
+        (Need.objects(CERTIFICATE_SIGNING_REQUEST),),
+        "A certificate cannot be revoked: find who holds the key, and replace the CA if that is nobody whom you trust.",
+        (_REQUESTS, _CERTIFICATES, "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"),
+        request_inspections.masters_approved,
     ),
 )

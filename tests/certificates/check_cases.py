@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
 from k8srun.pem import PemBlock
 from k8srun.snapshot import Snapshot
 from tests.certificates import der
 from tests.certificates.cluster import PKI, Cluster, etcd, user
 from tests.certificates.model import NOW, SAN, authority, key
+from tests.certificates.signing import signing_request
 
 
 def healthy() -> Snapshot:
@@ -81,6 +83,21 @@ def truncated() -> Snapshot:
     return Cluster(ca_blocks=(PemBlock("CERTIFICATE", 3, error="truncated: no END line"),)).snapshot()
 
 
+def ordinary_requests() -> Snapshot:
+    """One that waits and asks for nothing special, one that was approved."""
+    waiting, approved = signing_request("jane", ["developers"]), signing_request("mara", ["developers"], approved=True)
+    return Cluster(objects={CERTIFICATE_SIGNING_REQUEST: (waiting, approved)}).snapshot()
+
+
+def risky_request() -> Snapshot:
+    return Cluster(objects={CERTIFICATE_SIGNING_REQUEST: (signing_request("eve", ["system:masters"]),)}).snapshot()
+
+
+def masters_approved() -> Snapshot:
+    granted = signing_request("eve", ["system:masters"], approved=True)
+    return Cluster(objects={CERTIFICATE_SIGNING_REQUEST: (granted,)}).snapshot()
+
+
 CASES = {
     "CERT-EXPIRED": (healthy, expired),
     "CERT-EXPIRES-SOON": (healthy, expiring),
@@ -95,4 +112,6 @@ CASES = {
     "CERT-WEAK": (healthy, weak),
     "FLAG-FILE-MISSING": (healthy, file_missing),
     "CERT-UNREADABLE": (healthy, truncated),
+    "CSR-RISKY-PENDING": (ordinary_requests, risky_request),
+    "CSR-MASTERS-APPROVED": (ordinary_requests, masters_approved),
 }
