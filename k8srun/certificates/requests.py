@@ -13,7 +13,7 @@ from enum import StrEnum
 from k8srun.certificates.shapes import at, entries, text
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
 from k8srun.pem import REQUEST_LABELS, read_pem
-from k8srun.snapshot import JsonObject, Snapshot, object_key
+from k8srun.snapshot import JsonObject, Snapshot
 from k8srun.x509 import CertificateRequest, MalformedRequest
 
 API_VERSION = "certificates.k8s.io/v1"
@@ -97,7 +97,7 @@ def read_signing_request(item: JsonObject) -> SigningRequest:
     request, error = _request(at(item, "spec", "request"))
     state, reason = _state(item)
     return SigningRequest(
-        name=object_key(item)[1],
+        name=text(at(item, "metadata", "name")),
         uid=text(at(item, "metadata", "uid")),
         created=text(at(item, "metadata", "creationTimestamp")),
         signer=text(at(item, "spec", "signerName")),
