@@ -151,7 +151,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the whole plan, in hexadecimal: its identity. A confirmation covers more, see `k8srun.apply.gate`."""
+        """SHA-256 of the whole plan in hexadecimal: its identity. A confirmation covers more (`k8srun.apply.gate`)."""
         return hashlib.sha256(canonical(self)).hexdigest()
 
     def creates(self, target: ObjectRef, before: int) -> bool:

@@ -72,6 +72,8 @@ def apply(
     issued = gate.issued_at(confirm)
     with journal.writing() as log:
         view = _view(plan, target, journal.entries(), chosen, moment)
+        if not view.preview.cluster.uid:
+            raise RefusedError(f"{view.preview.blockers[0]}; nothing was changed")
         gate.require(confirm, view.basis, moment, valid_for=chosen.valid_for, changes=view.changes(issued))
         if view.preview.blockers:
             raise RefusedError(
@@ -132,8 +134,9 @@ def _view(plan: Plan, target: Target, entries: Iterable[Entry], options: Options
     require_valid(plan)
     identity = target.identity()
     run = latest(tuple(entries), plan, identity.uid)
+    applied = ""
     if run and run.state is RunState.COMPLETE:
-        run = None
+        applied, run = f"run {run.id}, {run.begun.time:%Y-%m-%d %H:%M} UTC, by {', '.join(run.by)}", None
     if run:
         settle(run, target, patience=options.patience)
     permissions = preflight.check(plan, target)
@@ -160,6 +163,7 @@ def _view(plan: Plan, target: Target, entries: Iterable[Entry], options: Options
         impact=impact,
         permissions=flat,
         resumes=run.id if run else "",
+        applied=applied,
     )
     found = tuple(blockers(shown, run, options))
     if found:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from k8srun.apply import edit, issue
-from k8srun.apply.journal import Event, Log
+from k8srun.apply.journal import Entry, Event, Log
 from k8srun.apply.lookup import Found, look, manager_of, wrote
 from k8srun.apply.options import Options
 from k8srun.apply.prepare import Prepared, prepare
@@ -90,7 +90,7 @@ class Execution:
             predicted = None if step.action is Action.TOKEN else self._persist(prepared, request, dry_run=True).item
         except (NotDone, InDoubt) as error:
             return self._not_done(number, step, error.failure)
-        self._append(
+        intent = self._append(
             Event.INTENT,
             number,
             before=mark(prepared.item) if prepared.item else None,
@@ -102,7 +102,7 @@ class Execution:
         except NotDone as error:
             return self._not_done(number, step, error.failure)
         except InDoubt as error:
-            return self._look(number, step, prepared, request, error.failure)
+            return self._look(number, step, prepared, intent, error.failure)
         if step.action is Action.TOKEN:
             return self._keep_token(number, step, prepared, written)
         return self._done(number, step, prepared, written.item, "; ".join(written.warnings))
@@ -124,15 +124,14 @@ class Execution:
                 request = replace(request, resource_version=item["metadata"]["resourceVersion"])
         return self.target.write(request, dry_run=dry_run)
 
-    def _look(self, number: int, step: Step, prepared: Prepared, request: Request, lost: Failure) -> StepOutcome:
+    def _look(self, number: int, step: Step, prepared: Prepared, intent: Entry, lost: Failure) -> StepOutcome:
         """The answer did not come: what became of the request?"""
-        before = mark(prepared.item) if prepared.item else None
-        found, item, why = look(
-            step, prepared.ref, request.manager, before, self.target, patience=self.options.patience
-        )
+        manager = manager_of(self.run.id, number)
+        found, item, why = look(step, prepared.ref, manager, intent, self.target, patience=self.options.patience)
         detail = f"{lost.detail}; then looked: {why}"
         if found is Found.DONE:
-            return self._done(number, step, prepared, item, detail)
+            self._append(Event.DONE, number, detail=detail, **as_left(step, prepared.ref, intent, item))
+            return StepOutcome(number, step, StepState.DONE, detail)
         if found is Found.NOT_DONE:
             return self._not_done(number, step, replace(lost, detail=detail))
         self._append(Event.IN_DOUBT, number, detail=detail, failure=lost)
@@ -150,12 +149,13 @@ class Execution:
         return self._done(number, step, prepared, None, f"the token is in {step.path}")
 
     def _locally(self, number: int, step: Step, act: Callable[[], str]) -> StepOutcome:
-        self._append(Event.INTENT, number, undo=step.undo)
+        back = reversed_step(step, None, None, None)
+        self._append(Event.INTENT, number, undo=back)
         try:
             detail = act()
         except NotDone as error:
             return self._not_done(number, step, error.failure)
-        self._append(Event.DONE, number, detail=detail, undo=step.undo)
+        self._append(Event.DONE, number, detail=detail, undo=back)
         return StepOutcome(number, step, StepState.DONE, detail)
 
     def _edit(self, step: Step) -> str:
@@ -172,7 +172,7 @@ class Execution:
             return StepOutcome(number, step, StepState.BY_HAND, f"run this {step.host or 'there'}, then go on")
         who = self.run.by[-1] if self.run.by else ""
         detail = f"done by hand, as {who or 'the caller'} says"
-        self._append(Event.DONE, number, detail=detail, undo=step.undo)
+        self._append(Event.DONE, number, detail=detail, undo=reversed_step(step, None, None, None))
         return StepOutcome(number, step, StepState.DONE, detail)
 
     def _done(self, number: int, step: Step, prepared: Prepared, after: ApiObject | None, detail: str) -> StepOutcome:
@@ -189,7 +189,7 @@ class Execution:
         self._append(Event.NOT_DONE, number, detail=found.detail, failure=found)
         return StepOutcome(number, step, StepState.FAILED, found.detail, found)
 
-    def _append(self, event: Event, number: int, **fields: Any) -> None:
+    def _append(self, event: Event, number: int, **fields: Any) -> Entry:
         entry = self.log.append(event, run=self.run.id, step=number, **fields)
         record = self.run.steps.setdefault(number, StepRecord(entry))
         record.last = entry
@@ -197,3 +197,4 @@ class Execution:
             record.intent = entry
         elif event is Event.DONE:
             record.done = entry
+        return entry

@@ -1,21 +1,21 @@
 """Was a request carried out whose answer never came? Look.
 
 Every request has a field manager of its own, which the server writes into the object: found there, it was carried out.
+One that only removes fields leaves no such trace: there the fields themselves tell.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
 
 from k8srun.apply import edit
+from k8srun.apply.journal import Entry
 from k8srun.apply.target import ApiObject, NotDone, Target
 from k8srun.jsonpatch import failed_tests
-from k8srun.marks import Mark
+from k8srun.marks import last_writer
 from k8srun.plan import Action, ObjectRef, Step
 
 _POLL_SECONDS = 0.25
@@ -53,7 +53,7 @@ def look(
     step: Step,
     ref: ObjectRef | None,
     manager: str,
-    before: Mark | None,
+    intent: Entry,
     target: Target,
     *,
     patience: float,
@@ -65,7 +65,7 @@ def look(
 
     Args:
         ref: the object, with its uid as far as it has one; None for a kubeconfig.
-        before: its mark when the request was sent; None if there was no object.
+        intent: what the journal says of the object before the request was sent.
     """
     if step.action in {Action.TOKEN, Action.CERTIFICATE}:
         return _file(step)
@@ -78,31 +78,43 @@ def look(
         except NotDone as error:
             found: Look = (Found.UNKNOWN, None, str(error.failure))
         else:
-            found = _judge(step, ref, manager, before, item)
+            found = _judge(step, ref, manager, intent, item)
         if found[0] is Found.DONE or time.monotonic() >= end:
             return found
         time.sleep(_POLL_SECONDS)
 
 
-def _judge(step: Step, ref: ObjectRef, manager: str, before: Mark | None, item: ApiObject | None) -> Look:
+def _judge(step: Step, ref: ObjectRef, manager: str, intent: Entry, item: ApiObject | None) -> Look:
     if step.action is Action.DELETE:
         return _judge_delete(ref, item)
     if item is None:
         return Found.NOT_DONE, None, "there is no such object"
     if wrote(item, manager):
         return Found.DONE, item, "the object carries the trace of this step"
-    found, why = _without_trace(ref, before, item["metadata"])
+    if step.action is Action.CREATE and item["metadata"].get("managedFields"):
+        return Found.NOT_DONE, item, "there is one that carries no trace of this step"
+    found, why = _judge_fields(step, ref, intent, item)
     return found, item, why
 
 
-def _without_trace(ref: ObjectRef, before: Mark | None, metadata: Mapping[str, Any]) -> tuple[Found, str]:
+def _judge_fields(step: Step, ref: ObjectRef, intent: Entry, item: ApiObject) -> tuple[Found, str]:
+    metadata = item["metadata"]
     if ref.uid and metadata.get("uid") != ref.uid:
         return Found.NOT_DONE, "the object was deleted and made again"
-    if before is not None and metadata.get("resourceVersion") == before.resource_version:
+    if intent.before is not None and metadata.get("resourceVersion") == intent.before.resource_version:
         return Found.NOT_DONE, "the object is as it was"
-    if metadata.get("managedFields"):
-        return Found.NOT_DONE, "the object carries no trace of this step"
-    return Found.UNKNOWN, "the object was changed, and the server does not say by whom"
+    if _tests(intent.undo) and not failed_tests(item, intent.undo.patch if intent.undo else ()):
+        return Found.DONE, "the fields are as this step leaves them"
+    if _tests(step) and not failed_tests(item, step.patch):
+        return Found.NOT_DONE, "the fields are as they were"
+    return (
+        Found.UNKNOWN,
+        f"the object was changed{last_writer(item)}, and its fields are neither as before nor as wanted",
+    )
+
+
+def _tests(step: Step | None) -> bool:
+    return step is not None and any(operation["op"] == "test" for operation in step.patch)
 
 
 def _judge_delete(ref: ObjectRef, item: ApiObject | None) -> Look:

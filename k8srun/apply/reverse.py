@@ -22,9 +22,11 @@ def reversed_step(step: Step, ref: ObjectRef | None, before: ApiObject | None, a
             not known any more.
     """
     undo = step.undo
-    if undo is None or ref is None:
-        return undo
+    if undo is None:
+        return None
     again = replace(step, undo=None)
+    if ref is None:
+        return replace(undo, undo=again)
     if step.action is Action.CREATE and after is not None:
         made = replace(ref, uid=after["metadata"]["uid"])
         return replace(undo, target=made, mark=mark(after), undo=again)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from k8srun.apply.journal import Begin, Entry, Event
-from k8srun.change import Answer, FailureKind
+from k8srun.change import Answer, ChangeStatus, FailureKind
 from k8srun.errors import InputError
 from k8srun.marks import Mark
 from k8srun.plan import Action, ObjectRef, Plan
@@ -56,6 +56,7 @@ class Run:
         steps: what is known of each step, by number.
         by: the users who began and resumed it.
         last: the time of its last line.
+        came_to_its_end: every step was done and the questions were asked.
         undone_by: id of the run that takes it back, if there is one.
         is_taken_back: whether that run has come to its end.
     """
@@ -68,6 +69,7 @@ class Run:
     by: tuple[str, ...] = ()
     last: datetime | None = None
     answers: tuple[Answer, ...] = ()
+    came_to_its_end: bool = False
     undone_by: str = ""
     is_taken_back: bool = False
 
@@ -75,8 +77,7 @@ class Run:
     def state(self) -> RunState:
         if self.undone_by:
             return RunState.UNDONE
-        done = all(self.is_done(number) for number in range(1, len(self.plan.steps) + 1))
-        return RunState.COMPLETE if done else RunState.UNFINISHED
+        return RunState.COMPLETE if self.came_to_its_end else RunState.UNFINISHED
 
     def is_done(self, number: int) -> bool:
         """Whether a step is known to be done."""
@@ -115,12 +116,14 @@ def runs_of(entries: Iterable[Entry]) -> tuple[Run, ...]:
             run.by = tuple(dict.fromkeys((*run.by, entry.begin.cluster.username)))
         if entry.event is Event.VERIFIED:
             run.answers = entry.answers
+        if entry.event is Event.ENDED:
+            run.came_to_its_end = entry.detail == ChangeStatus.APPLIED
         if entry.event in _OF_A_STEP and 1 <= entry.step <= len(run.plan.steps):
             _record(run, entry)
     for run in runs.values():
         undone = runs.get(run.begin.undoes)
         if undone is not None:
-            undone.undone_by, undone.is_taken_back = run.id, run.state is not RunState.UNFINISHED
+            undone.undone_by, undone.is_taken_back = run.id, run.came_to_its_end
     return tuple(runs.values())
 
 

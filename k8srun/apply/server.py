@@ -173,7 +173,7 @@ class ServerTarget:
             if attempt:
                 time.sleep(_PAUSE_SECONDS)
             try:
-                reply = self._writer.send(method, path, body=data)
+                reply = self._writer.ask(method, path, body=data)
             except (Unsent, Lost) as error:
                 problem = str(error)
                 continue

@@ -28,7 +28,7 @@ def settle(run: Run, target: Target, *, patience: float) -> None:
         step = run.plan.steps[number - 1]
         ref = resolved(step, run)
         manager = manager_of(run.id, number)
-        found, item, why = look(step, ref, manager, record.intent.before, target, patience=patience)
+        found, item, why = look(step, ref, manager, record.intent, target, patience=patience)
         event = {Found.DONE: Event.DONE, Found.NOT_DONE: Event.NOT_DONE, Found.UNKNOWN: Event.IN_DOUBT}[found]
         if not record.is_open and event is not Event.DONE:
             continue

@@ -1,4 +1,4 @@
-"""HTTP requests that may change a cluster: each is sent once, on a connection of its own.
+"""HTTP requests that may change a cluster: each of these is sent once, on a connection of its own.
 
 A request that may have arrived is never sent again: whether it was done has to be looked up. So what matters of a
 failure is whether the request could have reached the server at all.
@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 import urllib3
 from urllib3 import exceptions
+from urllib3.connection import HTTPConnection
 
 from k8srun import __version__
 from k8srun.sources.connection import Connection, tls_words
@@ -80,6 +81,7 @@ class Writer:
             ("User-Agent", f"k8srun/{__version__}"),
         )
         self._timeout = timeout
+        self._kept: HTTPConnection | None = None
 
     def send(
         self,
@@ -99,29 +101,46 @@ class Writer:
             Unsent: it did not reach the server.
             Lost: it may have.
         """
-        headers = urllib3.HTTPHeaderDict(self._headers)
-        if body is not None:
-            headers["Content-Type"] = content_type
-        target = self._prefix + path + (f"?{urlencode(query)}" if query else "")
         # On a connection that was kept open, one that the server has just closed could not be told from one that was
         # lost with the request.
         connection = self._open()
         try:
-            try:
-                connection.timeout = min(_CONNECT_SECONDS, self._timeout)
-                connection.connect()
-            except _FAILURES as error:
-                raise Unsent(_words(error)) from None
-            try:
-                # With TLS 1.3 a server refuses a client's certificate only now, once the request is on its way.
-                connection.timeout = self._timeout
-                connection.request(method, target, body=body, headers=headers, preload_content=False)
-                response = connection.getresponse()
-                data = _read(response, time.monotonic() + self._timeout)
-            except _FAILURES as error:
-                raise Lost(_words(error)) from None
+            target = path + (f"?{urlencode(query)}" if query else "")
+            return self._exchange(connection, method, target, body, content_type)
         finally:
             connection.close()
+
+    def ask(self, method: str, path: str, *, body: bytes | None = None) -> Reply:
+        """As `send`, for what changes nothing and may be asked again: on a connection that is kept."""
+        if self._kept is None or not self._kept.is_connected:
+            self._kept = self._open()
+        try:
+            return self._exchange(self._kept, method, path, body, "application/json")
+        except (Unsent, Lost):
+            self._kept.close()
+            self._kept = None
+            raise
+
+    def _exchange(
+        self, connection: HTTPConnection, method: str, target: str, body: bytes | None, content_type: str
+    ) -> Reply:
+        headers = urllib3.HTTPHeaderDict(self._headers)
+        if body is not None:
+            headers["Content-Type"] = content_type
+        try:
+            if connection.is_closed:
+                connection.timeout = min(_CONNECT_SECONDS, self._timeout)
+                connection.connect()
+        except _FAILURES as error:
+            raise Unsent(_words(error)) from None
+        try:
+            # With TLS 1.3 a server refuses a client's certificate only now, once the request is on its way.
+            connection.timeout = self._timeout
+            connection.request(method, self._prefix + target, body=body, headers=headers, preload_content=False)
+            response = connection.getresponse()
+            data = _read(response, time.monotonic() + self._timeout)
+        except _FAILURES as error:
+            raise Lost(_words(error)) from None
         return Reply(
             response.status,
             _object(data, response.status),
