@@ -66,7 +66,7 @@ def judge(traces: Traces, timeout: float) -> Outcome:
     report = traces.report
     return Outcome(
         status,
-        visible(scrub(error)),
+        visible(scrub(" — ".join(line.strip() for line in error.splitlines() if line.strip()))),
         None if status in {RunStatus.SUCCEEDED, RunStatus.UNFINISHED} else traces.cell,
         bad_input=status is RunStatus.FAILED and report is not None and report.error_name in _BAD_INPUT,
     )
