@@ -72,7 +72,9 @@ def no_san(case: Case) -> Judgement:
     view = case.server
     if view is None or view.leaf is None:
         return undecided(*_said(case))
-    found = _nameless(view.leaf)
+    found, other = _nameless(view.leaf), _other_server(case, view)
+    if found and other:
+        return ruled_out(f"what is wrong is more than a name: {other}", view.connection.place)
     if found:
         return confirmed(view.presents(found))
     return ruled_out(f"valid for {names(view.leaf)}", view.connection.place)
