@@ -21,6 +21,7 @@ COMMANDS = {
     "snapshot": "k8srun.cli.snapshot:snapshot",
     "collect-script": "k8srun.cli.collect_script:collect_script",
     "permissions": "k8srun.cli.permissions:permissions",
+    "certs": "k8srun.cli.certs:certs",
     "csr": "k8srun.cli.csr:csr",
     "pki": "k8srun.cli.pki:pki",
     "lab": "k8srun.cli.lab:lab",
