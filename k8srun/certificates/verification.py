@@ -59,7 +59,7 @@ class Verification:
         message: Go's error, word for word; empty when ok; the reason when unknown.
         chains: every chain that verifies, leaf first, trusted root last (those alone whose certificates can be read).
         problems: everything that is wrong, in the order in which Go would report it as one after the other is mended.
-            The first is `message`; the rest is what that one hides.
+            The first is `message`; the rest is what that one hides, as far as it can be told.
     """
 
     verdict: VerificationVerdict

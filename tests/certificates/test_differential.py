@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,9 @@ from k8srun.x509 import Certificate, MalformedCertificate
 from tests.certificates import der
 from tests.certificates.goverify import GoVerify
 from tests.certificates.model import NAME_CONSTRAINTS, NOW, SAN, Entry, authority, key, leaf
-from tests.certificates.scenarios import BEYOND, HOSTS, MUTATIONS, scenario
+from tests.certificates.mutations import BEYOND, MUTATIONS
+from tests.certificates.mutations.values import HOSTS
+from tests.certificates.scenarios import scenario
 
 CHAINS = 2400
 
@@ -173,9 +175,11 @@ def test_an_address_matches_where_it_matches_in_go(go: GoVerify, addresses: list
 
 
 @generated()
-@given(common_name=DOMAINS.filter(bool), host=DOMAINS.filter(bool))
-def test_a_legacy_common_name_is_told_where_go_tells_it(go: GoVerify, common_name: str, host: str) -> None:
-    end = leaf(common_name, key("P-256"), None)
+@given(common_name=DOMAINS.filter(bool), names=st.lists(ASCII_DOMAINS, max_size=1), host=DOMAINS.filter(bool))
+def test_a_legacy_common_name_is_told_where_go_tells_it(
+    go: GoVerify, common_name: str, names: list[str], host: str
+) -> None:
+    end = leaf(common_name, key("P-256"), None, *map(der.dns, names))
     agreed(Both(go, end, [end], name=host))
 
 
@@ -193,6 +197,35 @@ def test_name_constraints_are_judged_as_in_go(
     end = leaf("x", key("P-256", 1), root)
     end.extend(SAN, der.general_names(*names))
     agreed(Both(go, end, [root]))
+
+
+# Few labels, so that constraints contain each other and stand beside each other.
+NEIGHBOURS = st.lists(st.sampled_from(("a", "b", "A", "a-b", "-b")), min_size=1, max_size=3).map(".".join)
+SUBTREES = st.lists(st.tuples(st.sampled_from(("", ".")), NEIGHBOURS).map("".join), min_size=1, max_size=6)
+
+
+@generated(max_examples=600)
+@given(
+    domain=st.tuples(st.sampled_from(("", "*.")), NEIGHBOURS).map("".join),
+    port=st.sampled_from(("", ":", ":443")),
+    permitted=st.one_of(st.just([]), SUBTREES),
+    excluded=SUBTREES,
+)
+def test_of_constraints_that_overlap_the_one_is_named_that_go_names(
+    go: GoVerify, domain: str, port: str, permitted: list[str], excluded: list[str]
+) -> None:
+    forms: list[tuple[bytes, Callable[[str], bytes]]] = [
+        (der.dns(domain), der.dns),
+        (der.email(f"x@{domain}"), der.email),
+        (der.uri(f"https://{domain}{port}/"), der.uri),
+    ]
+    for name, constraint in forms:
+        root = authority("ca", key("P-256"))
+        subtrees = (tuple(map(constraint, permitted)), tuple(map(constraint, excluded)))
+        root.extend(NAME_CONSTRAINTS, der.name_constraints(*subtrees))
+        both = Both(go, leaf("x", key("P-256", 1), root, name), [root])
+        assert not both.unknown
+        assert both.disagreement() == {}
 
 
 @generated()

@@ -195,6 +195,16 @@ def test_a_ca_rebuilt_under_the_same_name_is_told_by_its_key() -> None:
     assert f"the candidate's key is {key('P-256', 1).identifier.hex()}" in facts(answer)
 
 
+def test_a_damaged_signature_is_told_from_a_rebuilt_ca() -> None:
+    root = ca()
+    end = server(root)
+    end.damaged = True
+    answer = check(end, root)
+    assert answer.kind is ErrorKind.UNKNOWN_AUTHORITY
+    assert "did not do: ECDSA verification failure" in facts(answer)
+    assert "signed by the key" not in facts(answer)
+
+
 def test_the_same_name_in_another_string_type_is_another_authority() -> None:
     root = ca()
     end = server(root)

@@ -114,8 +114,11 @@ class ChainBuilder:
             yield candidate, False
 
     def _extend(self, chain: Chain) -> tuple[list[Chain], Problem | None]:
-        """The chains that go on from here, or why there are none: the last candidate's own problem, if one got so far,
-        else that no authority is known, with the first candidate's failure as a hint."""
+        """The chains that go on from here, or why there are none.
+
+        Of the reasons Go gives that of the last candidate that did sign, else that no authority is known, with the
+        first candidate's failure as a hint.
+        """
         child = chain[-1]
         if self._waivers.covers(ErrorKind.UNKNOWN_AUTHORITY, child):
             return [chain], None
@@ -135,15 +138,11 @@ class ChainBuilder:
                 hint = hint or (unfit, candidate)
                 continue
             problem = self.problem_of(candidate, len(chain), is_root=is_root)
-            if problem:
-                hint = hint or (problem.message, candidate)
-            elif is_root:
+            if problem is None and is_root:
                 found.append((*chain, candidate))
-            else:
+            elif problem is None:
                 longer, problem = self._extend((*chain, candidate))
                 found += longer
-                if problem and problem.kind is ErrorKind.SIGNATURE_LIMIT:
-                    break
         if found:
             return found, None
         return [], problem or self._unknown_authority(child, hint)
