@@ -1,4 +1,4 @@
-"""Why a certificate does not verify, as causes of the catalogue: one for every problem that is found.
+"""Why a certificate does not verify, as causes of the catalogue, for every problem that is found.
 
 What kind of problem it is and whose certificate it concerns tells most causes. What a missing authority or a missing
 name comes from is for the judges, who look at the evidence.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from k8srun.certificates.case import Case, View, World
+from k8srun.certificates.case import Case, Judgement, View, World
 from k8srun.certificates.causes import CAUSES
 from k8srun.certificates.judges.registry import JUDGES
 from k8srun.certificates.messages import read
@@ -43,37 +43,63 @@ _NAMES = ("ip-as-dns-name", "no-san", "kubelet-serving-self-signed", "san-missin
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One problem: its cause in the catalogue, Go's message for it alone, and the facts. `id` is empty if none fits."""
+    """One cause of one problem.
+
+    Attributes:
+        id, title: in the catalogue; empty if it knows none.
+        status: confirmed, or open where another cause would look the same.
+        message: Go's for this problem alone.
+        kind: the problem's.
+        evidence: the facts, and where each was read.
+    """
 
     id: str
     title: str
+    status: CauseStatus
     message: str
     kind: ErrorKind
     evidence: tuple[Evidence, ...]
 
 
+_Cause = tuple[str, CauseStatus, tuple[Evidence, ...]]
+
+
 def explained(world: World, view: View) -> tuple[Explained, ...]:
-    """The cause of every problem of a view, in the order in which Go would report them. `world` holds its files."""
-    return tuple(_explained(world, view, problem) for problem in view.problems)
+    """The causes of every problem of a view, in the order in which Go would report them. `world` holds its files."""
+    return tuple(
+        Explained(
+            cause,
+            CAUSES.get(cause, ""),
+            status,
+            problem.message,
+            problem.kind,
+            tuple(dict.fromkeys((*problem.evidence, *facts))),
+        )
+        for problem in view.problems
+        for cause, status, facts in _causes(world, view, problem)
+    )
 
 
-def _explained(world: World, view: View, problem: Problem) -> Explained:
-    cause, facts = _cause(world, view, problem)
-    evidence = tuple(dict.fromkeys((*problem.evidence, *facts)))
-    return Explained(cause, CAUSES.get(cause, ""), problem.message, problem.kind, evidence)
-
-
-def _cause(world: World, view: View, problem: Problem) -> tuple[str, tuple[Evidence, ...]]:
+def _causes(world: World, view: View, problem: Problem) -> tuple[_Cause, ...]:
     is_client = view.connection.usage == CLIENT
     if problem.kind is ErrorKind.HOSTNAME:
-        return _judged(world, view, problem, _NAMES, "san-missing")
+        return (_judged(world, view, problem, _NAMES, "san-missing"),)
     if problem.kind is ErrorKind.CA_NOT_AUTHORIZED_TO_SIGN:
-        return _judged(world, view, problem, ("leaf-as-ca", "ca-cannot-sign"), "ca-cannot-sign")
+        return (_judged(world, view, problem, ("leaf-as-ca", "ca-cannot-sign"), "ca-cannot-sign"),)
     if problem.kind is ErrorKind.UNKNOWN_AUTHORITY:
-        other = "client-certificate-of-another-ca" if is_client else "wrong-ca-bundle"
-        cause, facts = _judged(world, view, problem, _TRUST, other)
-        return (other if cause == "wrong-ca-bundle" else cause), facts
-    return _of_certificate(view, problem, is_client=is_client), ()
+        return _untrusted(world, view, problem, is_client=is_client)
+    return ((_of_certificate(view, problem, is_client=is_client), CauseStatus.CONFIRMED, ()),)
+
+
+def _untrusted(world: World, view: View, problem: Problem, *, is_client: bool) -> tuple[_Cause, ...]:
+    cause, status, facts = _judged(world, view, problem, _TRUST, "wrong-ca-bundle")
+    if cause != "wrong-ca-bundle":
+        return ((cause, status, facts),)
+    name = "client-certificate-of-another-ca" if is_client else cause
+    if _judgement(world, view, problem, "intermediate-not-sent").status is not CauseStatus.OPEN:
+        return ((name, status, facts),)
+    # Nothing at hand tells whether the issuer that is missing is an intermediate of a trusted CA.
+    return ((name, CauseStatus.OPEN, facts), ("intermediate-not-sent", CauseStatus.OPEN, ()))
 
 
 def _of_certificate(view: View, problem: Problem, *, is_client: bool) -> str:
@@ -98,16 +124,18 @@ def _expired(view: View, problem: Problem, *, is_client: bool) -> str:
     return "ca-expired" if is_root else "intermediate-expired"
 
 
-def _judged(
-    world: World, view: View, problem: Problem, causes: tuple[str, ...], otherwise: str
-) -> tuple[str, tuple[Evidence, ...]]:
+def _judged(world: World, view: View, problem: Problem, causes: tuple[str, ...], otherwise: str) -> _Cause:
+    """The first of the causes that the evidence confirms, else `otherwise` as an open one."""
+    for cause in causes:
+        judgement = _judgement(world, view, problem, cause)
+        if judgement.status is CauseStatus.CONFIRMED:
+            return cause, judgement.status, judgement.evidence
+    return otherwise, CauseStatus.OPEN, ()
+
+
+def _judgement(world: World, view: View, problem: Problem, cause: str) -> Judgement:
     symptom = read(problem.message)
     if symptom is None:
-        return otherwise, ()
-    # The judges of trust ask for the server's side; whose certificate it is makes no difference to them.
-    case = Case(world, symptom, view)
-    for cause in causes:
-        judgement = JUDGES[cause](case)
-        if judgement.status is CauseStatus.CONFIRMED:
-            return cause, judgement.evidence
-    return otherwise, ()
+        raise AssertionError(f"the catalogue must know Go's own message: {problem.message}")
+    # The judges of trust and names ask for the server's side; whose certificate it is makes no difference to them.
+    return JUDGES[cause](Case(world, symptom, view))

@@ -5,33 +5,29 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
-from k8srun.certificates.card import details
-from k8srun.certificates.case import World, view_of
+from k8srun.certificates.case import World
 from k8srun.certificates.connection import Connection, Trust
-from k8srun.certificates.contents import Contents, Item
-from k8srun.certificates.explanation import explained
+from k8srun.certificates.contents import Contents
 from k8srun.certificates.inventory import Bundle, Holder, inventory
 from k8srun.certificates.listing import listing
 from k8srun.certificates.needs import DIAGNOSIS_NEEDS
 from k8srun.certificates.verification import VerificationVerdict
+from k8srun.cli.certs_documents import answer_document, contents_document, list_document
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.codec import pretty
 from k8srun.distribution import Distribution
 from k8srun.errors import ExitCode, InputError
 from k8srun.hostfiles import HostFile
 from k8srun.snapshot import GapReason, Snapshot
-from k8srun.sources.certificates import CertificateFile, read_certificates, read_password
+from k8srun.sources.certificates import read_certificates, read_password
 from k8srun.sources.collect import collect
 from k8srun.sources.options import SourceOptions
 from k8srun.text import visible
-
-LIST_SCHEMA = "k8srun.dev/certs-list/v1"
-SHOW_SCHEMA = "k8srun.dev/certs-show/v1"
-VERIFY_SCHEMA = "k8srun.dev/certs-verify/v1"
+from k8srun.x509 import Certificate
 
 _PASSWORD = click.option(
     "--password-file",
@@ -75,7 +71,7 @@ def list_command(context: click.Context, *, sources: SourceOptions, now: datetim
     from k8srun.cli import certs_output  # noqa: PLC0415 - rich and csv are not needed for -o json
 
     if output == "json":
-        click.echo(pretty({"schema": LIST_SCHEMA, "lab": snapshot.lab, "now": now, "items": rows, "gaps": gaps}))
+        click.echo(pretty(list_document(snapshot, rows, gaps, now)))
     elif output == "csv":
         certs_output.print_csv(sys.stdout, rows)
     else:
@@ -110,7 +106,7 @@ def show_command(context: click.Context, *, file: str, password_file: Path | Non
     contents = Contents(bundles)
     errors = [bundle for bundle in bundles if bundle.error]
     if output == "json":
-        click.echo(pretty(_shown(read, contents, errors, now)))
+        click.echo(pretty(contents_document(read, contents, errors, now)))
     else:
         from k8srun.cli import certs_output  # noqa: PLC0415 - rich is not needed for -o json
 
@@ -174,8 +170,8 @@ def verify_command(
         trust=Trust(trusted),
         name=name,
     )
-    answer = _answer(World(snapshot, now, Distribution("unknown")), connection)
-    answer["unread"] = _unread([presented, trusted, *([between] if between else [])])
+    bundles = (presented, trusted, *((between,) if between else ()))
+    answer = answer_document(World(snapshot, now, Distribution("unknown")), connection, bundles)
     if output == "json":
         click.echo(pretty(answer))
     else:
@@ -183,23 +179,6 @@ def verify_command(
 
         certs_output.print_answer(console(), answer)
     context.exit(ExitCode.INCOMPLETE if answer["verdict"] is VerificationVerdict.UNKNOWN else ExitCode.CLEAN)
-
-
-def _answer(world: World, connection: Connection) -> dict[str, Any]:
-    view = view_of(connection, world.now)
-    result = view.verification
-    assert result is not None  # noqa: S101 - there is a leaf
-    return {
-        "schema": VERIFY_SCHEMA,
-        "verdict": result.verdict,
-        "message": result.message,
-        "causes": explained(world, view),
-        "leaf": connection.chain[0].subject,
-        "name": connection.name,
-        "usage": connection.usage,
-        "now": world.now,
-        "chains": [[certificate.subject for certificate in chain] for chain in result.chains],
-    }
 
 
 def _snapshot(now: datetime, *files: HostFile) -> Snapshot:
@@ -228,7 +207,7 @@ def _bundle(snapshot: Snapshot, path: str, holder: Holder) -> Bundle:
     return found[0]
 
 
-def _from_leaf(bundle: Bundle) -> tuple[Any, ...]:
+def _from_leaf(bundle: Bundle) -> tuple[Certificate, ...]:
     """The chain as it would be sent. One whose first certificate cannot be read has no leaf: the second is none."""
     first = next(item for item in Contents([bundle]).items if item.block.is_certificate)
     if first.certificate is None:
@@ -238,43 +217,3 @@ def _from_leaf(bundle: Bundle) -> tuple[Any, ...]:
             do="Mend it, or take it out if it is not the one that is meant.",
         )
     return bundle.certificates
-
-
-def _unread(bundles: list[Bundle]) -> list[dict[str, Any]]:
-    return [_place(item) | {"error": item.block.error} for item in Contents(bundles).broken]
-
-
-def _shown(read: CertificateFile, contents: Contents, errors: list[Bundle], now: datetime) -> dict[str, Any]:
-    certificates = [
-        _place(item)
-        | details(item.certificate, now)
-        | {"keys": contents.keys_of(item.certificate), "issued_by": contents.issuers_of(item.certificate)}
-        for item in contents.certificates
-        if item.certificate
-    ]
-    keys = [
-        _place(item)
-        | {
-            "key_type": item.block.key_type,
-            "public_key_sha256": item.block.public_key_sha256,
-            "belongs_to": contents.certificates_of(item.block),
-            "error": item.block.error,
-        }
-        for item in contents.keys
-    ]
-    unread = [_place(item) | {"error": item.block.error} for item in contents.broken]
-    unread += [{"where": bundle.place, "line": 0, "label": "", "error": bundle.error} for bundle in errors]
-    return {
-        "schema": SHOW_SCHEMA,
-        "file": read.file.path,
-        "form": read.form,
-        "now": now,
-        "certificates": certificates,
-        "keys": keys,
-        "others": [_place(item) | {"key_type": item.block.key_type} for item in contents.others],
-        "unread": unread,
-    }
-
-
-def _place(item: Item) -> dict[str, Any]:
-    return {"where": item.place, "line": item.line, "label": item.block.label}

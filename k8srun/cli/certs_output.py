@@ -16,12 +16,14 @@ from k8srun.certificates.contents import Contents, Item
 from k8srun.certificates.inventory import Bundle
 from k8srun.certificates.listing import Listed
 from k8srun.certificates.verification import VerificationVerdict
+from k8srun.diagnosis import CauseStatus
 from k8srun.snapshot import Gap, Snapshot
 from k8srun.sources.certificates import CertificateFile
 from k8srun.text import plural, visible
 
 _CARDS = 200
 _SOON = 30
+_FACTS = 6
 _STYLES = {"expired": "bold red", "not yet valid": "bold red", "valid": ""}
 _VERDICTS = {
     VerificationVerdict.OK: ("OK: Go accepts it", "bold green"),
@@ -174,13 +176,15 @@ def print_answer(out: Console, answer: dict[str, Any]) -> None:
         grid.add_row(Text("Message"), Text(visible(answer["message"])))
     for chain in answer["chains"][:5]:
         grid.add_row(Text("Chain"), Text(visible(" ← ".join(chain))))
-    for number, cause in enumerate(answer["causes"]):
-        label = "Cause" if not number else "Then"
-        named = f"{cause.title} [{cause.id}]" if cause.id else cause.message
-        grid.add_row(Text(label), Text(visible(named), style="bold"))
-        if number:
-            grid.add_row(Text(""), Text(visible(cause.message)))
-        for fact in cause.evidence[:6]:
+    said = answer["message"]
+    for cause in answer["causes"]:
+        if cause.message != said:
+            said = cause.message
+            grid.add_row(Text("Then"), Text(visible(said)))
+        is_open = cause.status is CauseStatus.OPEN
+        named = f"{cause.title} [{cause.id}]" if cause.id else "none in the catalogue"
+        grid.add_row(Text("Possible" if is_open else "Cause"), Text(visible(named), style="bold"))
+        for fact in cause.evidence[:_FACTS]:
             grid.add_row(Text(""), Text(visible(str(fact), limit=400)))
     for item in answer["unread"]:
         line = f", line {item['line']}" if item["line"] else ""
