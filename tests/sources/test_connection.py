@@ -111,8 +111,17 @@ class TestTls:
             assert client.get(PODS) == OK
 
     def test_the_servers_own_certificate_may_be_the_anchor(self, tmp_path):
-        pair = certificate("api", ec.generate_private_key(ec.SECP256R1()))
+        pair = self.serving_pair()
         with serving_tls(pair, tmp_path) as script, asking(script.server, ca=der(pair.certificate)) as client:
+            assert client.get(PODS) == OK
+
+    def test_an_intermediate_authority_may_be_the_anchor(self, tmp_path):
+        root, middle, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+        anchor = certificate("middle", middle, issuer="root", signed_by=root, ca=True)
+        with (
+            serving_tls(certificate("api", key, issuer="middle", signed_by=middle), tmp_path) as script,
+            asking(script.server, ca=der(anchor.certificate)) as client,
+        ):
             assert client.get(PODS) == OK
 
     def test_an_rsa_key_of_1024_bits_is_trusted_as_kubectl_does(self, tmp_path):
@@ -125,9 +134,13 @@ class TestTls:
             assert client.get(PODS) == OK
 
     def test_a_common_name_alone_is_not_trusted(self, tmp_path):
-        pair = certificate("127.0.0.1", ec.generate_private_key(ec.SECP256R1()), sans=())
+        pair = certificate("api.example", ec.generate_private_key(ec.SECP256R1()), sans=())
         with serving_tls(pair, tmp_path) as script:
-            assert failure_of(asking(script.server, ca=der(pair.certificate))).reason is GapReason.TLS
+            server = script.server
+            named = Server(server.url, server.host, server.port, server_name="api.example")
+            failure = failure_of(asking(named, ca=der(pair.certificate)))
+        assert failure.reason is GapReason.TLS
+        assert "api.example" in failure.detail
 
     def test_an_address_that_the_certificate_lacks_is_a_tls_failure_that_names_it(self, tmp_path):
         with serving_tls(self.serving_pair("10.0.0.1", "kubernetes"), tmp_path) as script:
