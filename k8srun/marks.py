@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from k8srun.codec import canonical
@@ -47,6 +47,12 @@ def mark_of(item: Mapping[str, Any]) -> Mark:
         generation=metadata.get("generation"),
         content=hashlib.sha256(canonical(written(item))).hexdigest(),
     )
+
+
+def state_of(item: Mapping[str, Any]) -> Mark:
+    """The mark of a reduced object as it stays while nobody but controllers write to it."""
+    mark = mark_of(item)
+    return replace(mark, resource_version="") if "status" in item else mark
 
 
 def authored(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from k8srun.jsonpatch import equal, find
+from k8srun.jsonpatch import equal
 from k8srun.kinds import (
     CLUSTER_ROLE_BINDING,
     CUSTOM_RESOURCE_DEFINITION,
@@ -47,11 +47,14 @@ def effects(ref: ObjectRef, before: JsonObject | None, after: JsonObject | None)
 def _rollout(ref: ObjectRef, before: JsonObject | None, after: JsonObject | None) -> Iterator[str]:
     if before is None:
         return
-    pods = find(dict(before), "/status/replicas") or find(dict(before), "/status/currentNumberScheduled") or 0
+    old = before.get("spec") or {}
+    # What is wanted, not what is there: that changes while nobody does anything.
+    wanted = (before.get("status") or {}).get("desiredNumberScheduled", 0)
+    pods = wanted if ref.of_kind == DAEMON_SET else old.get("replicas", 1)
     if after is None:
         yield f"Ends the {plural(pods, 'pod')} of {ref}."
         return
-    old, new = before.get("spec") or {}, after.get("spec") or {}
+    new = after.get("spec") or {}
     if not equal(old.get("template"), new.get("template")):
         yield f"Restarts the {plural(pods, 'pod')} of {ref}: its pod template changes."
     if old.get("replicas", 1) != new.get("replicas", 1):

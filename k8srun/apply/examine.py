@@ -12,12 +12,13 @@ from k8srun.apply import edit
 from k8srun.apply.effects import effects
 from k8srun.apply.ownership import owner_of
 from k8srun.apply.prepare import Prepared, expected, prepare
-from k8srun.apply.reducing import mark, reduced
+from k8srun.apply.reducing import reduced
 from k8srun.apply.runs import Run
 from k8srun.apply.simulate import afterwards
 from k8srun.apply.target import ApiObject, InDoubt, NotDone, Request, Target
 from k8srun.change import Failure, FailureKind, StepPreview, Validation, diff_lines
 from k8srun.jsonpatch import PatchError, patched
+from k8srun.marks import state_of
 from k8srun.permission import Permission
 from k8srun.plan import Action, ObjectRef, Plan, Step
 
@@ -90,7 +91,7 @@ class Examination:
         item, request = prepared.item, prepared.request
         owner = owner_of(item) if item else None
         preview = StepPreview(number, step, Validation.NONE, owner=owner, failure=prepared.failure)
-        state: dict[str, object] = {"mark": mark(item) if item else None, "ref": prepared.ref}
+        state: dict[str, object] = {"mark": state_of(reduced(item)) if item else None, "ref": prepared.ref}
         if prepared.waits_for:
             note = f"needs what step {prepared.waits_for} creates"
             return Examined(replace(preview, note=note), item, state)

@@ -57,7 +57,7 @@ class ServerTarget:
     def _who(self) -> Mapping[str, Any]:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         try:
-            reply = self._ask("POST", _WHO_AM_I, body=body)
+            reply = self._ask("POST", _WHO_AM_I, data=json_for_go(body))
         except NotDone:
             return {}  # the identity without names: `identity` then says what is the matter when it reads the namespace
         status = reply.body.get("status")
@@ -91,14 +91,22 @@ class ServerTarget:
         raise NotDone(failure_of(reply))
 
     def write(self, request: Request, *, dry_run: bool) -> Written:
-        """Send a request of a step, once; of a busy server only what it refused to look at is sent again."""
+        """Send a request of a step, once; only what a busy server refused to look at is sent again."""
         if dry_run and request.action is Action.TOKEN:
             raise ValueError("a dry run of serviceaccounts/token issues a token that is valid")
         method, path, body, content_type = self._http(request, dry_run=dry_run)
-        query = {} if request.action in {Action.DELETE, Action.TOKEN} else {"fieldManager": request.manager}
-        if request.action not in {Action.DELETE, Action.TOKEN}:
-            query["fieldValidation"] = "Strict"
-            query |= {"dryRun": "All"} if dry_run else {}
+        query = _query(request, dry_run=dry_run)
+        if dry_run:
+            reply = self._ask(method, path, query=query, data=body, content_type=content_type)
+        else:
+            reply = self._send(method, path, query, body, content_type)
+        if reply.status < 300:
+            return Written(None if request.action is Action.DELETE else dict(reply.body), reply.warnings)
+        if is_ambiguous(reply) and not dry_run:
+            raise InDoubt(failure_of(reply))
+        raise NotDone(failure_of(reply))
+
+    def _send(self, method: str, path: str, query: Mapping[str, str], body: bytes, content_type: str) -> Reply:
         for attempt in range(_ASK_AGAIN):
             try:
                 reply = self._writer.send(method, path, query=query, body=body, content_type=content_type)
@@ -109,11 +117,7 @@ class ServerTarget:
             if reply.status != 429 or attempt == _ASK_AGAIN - 1:
                 break
             time.sleep(min(reply.retry_after or _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS))
-        if reply.status < 300:
-            return Written(None if request.action is Action.DELETE else dict(reply.body), reply.warnings)
-        if is_ambiguous(reply) and not dry_run:
-            raise InDoubt(failure_of(reply))
-        raise NotDone(failure_of(reply))
+        return reply
 
     def _http(self, request: Request, *, dry_run: bool) -> tuple[str, str, bytes, str]:
         target = request.target
@@ -148,7 +152,7 @@ class ServerTarget:
             spec |= {"user": user, "groups": list(groups)}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
         try:
-            reply = self._ask("POST", f"{_REVIEWS}/{kind.lower()}s", body=body)
+            reply = self._ask("POST", f"{_REVIEWS}/{kind.lower()}s", data=json_for_go(body))
         except NotDone as error:
             return PermissionCheck(permission, None, str(error.failure))
         status = reply.body.get("status")
@@ -165,19 +169,40 @@ class ServerTarget:
         path = f"{path}/{quote(target.name, safe=':')}"
         return f"{path}/{target.subresource}" if target.subresource else path
 
-    def _ask(self, method: str, path: str, *, body: object = None) -> Reply:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> Reply:
         """A request that changes nothing; asked again where that may help."""
-        data = None if body is None else json_for_go(body)
         problem = ""
         for attempt in range(_ASK_AGAIN):
             if attempt:
                 time.sleep(_PAUSE_SECONDS)
             try:
-                reply = self._writer.ask(method, path, body=data)
+                reply = self._writer.send(
+                    method, path, query=query, body=data, content_type=content_type, may_repeat=True
+                )
             except (Unsent, Lost) as error:
                 problem = str(error)
                 continue
-            if not is_ambiguous(reply) and reply.status != 429:
+            if not (is_ambiguous(reply) or reply.status == 429) or _is_final(reply):
                 return reply
             problem = reply.message
         raise NotDone(failure(FailureKind.UNREACHABLE, problem))
+
+
+def _is_final(reply: Reply) -> bool:
+    """A failure of the server's that comes from what it was asked: a webhook that it cannot reach refuses it."""
+    return failure_of(reply).kind is FailureKind.ADMISSION
+
+
+def _query(request: Request, *, dry_run: bool) -> dict[str, str]:
+    if request.action in {Action.DELETE, Action.TOKEN}:
+        return {}  # a delete says it in its options
+    query = {"fieldManager": request.manager, "fieldValidation": "Strict"}
+    return query | ({"dryRun": "All"} if dry_run else {})

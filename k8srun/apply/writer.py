@@ -91,35 +91,34 @@ class Writer:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        may_repeat: bool = False,
     ) -> Reply:
         """Send one request, once.
 
         Args:
             path: with its segments quoted.
+            may_repeat: it changes nothing, and so may go over a connection that was kept open: one that the server has
+                just closed cannot be told from one that was lost with the request.
 
         Raises:
             Unsent: it did not reach the server.
             Lost: it may have.
         """
-        # On a connection that was kept open, one that the server has just closed could not be told from one that was
-        # lost with the request.
-        connection = self._open()
+        target = path + (f"?{urlencode(query)}" if query else "")
+        if may_repeat and self._kept is not None and self._kept.is_connected:
+            connection, self._kept = self._kept, None
+        else:
+            connection = self._open()
         try:
-            target = path + (f"?{urlencode(query)}" if query else "")
-            return self._exchange(connection, method, target, body, content_type)
-        finally:
+            reply = self._exchange(connection, method, target, body, content_type)
+        except BaseException:
             connection.close()
-
-    def ask(self, method: str, path: str, *, body: bytes | None = None) -> Reply:
-        """As `send`, for what changes nothing and may be asked again: on a connection that is kept."""
-        if self._kept is None or not self._kept.is_connected:
-            self._kept = self._open()
-        try:
-            return self._exchange(self._kept, method, path, body, "application/json")
-        except (Unsent, Lost):
-            self._kept.close()
-            self._kept = None
             raise
+        if self._kept is None:
+            self._kept = connection
+        else:
+            connection.close()
+        return reply
 
     def _exchange(
         self, connection: HTTPConnection, method: str, target: str, body: bytes | None, content_type: str
