@@ -99,12 +99,12 @@ def _print(directory: Path, made: tuple[MadeCertificate, ...], warnings: tuple[s
     from rich.table import Table  # noqa: PLC0415 - not needed for -o json
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("Certificate", no_wrap=True)
-    for column in ("CN", "O", "For", "CA"):
+    for column in ("Certificate", "Subject", "For", "CA"):
         table.add_column(column, overflow="fold")
     for one in made:
-        purpose = "CA" if one.is_ca else ", ".join(one.usages)
-        table.add_row(one.certificate, one.common_name, ", ".join(one.organizations), purpose, one.issuer)
+        subject = ", ".join((f"CN={one.common_name}", *(f"O={group}" for group in one.organizations)))
+        purpose = "CA" if one.is_ca else "both" if len(one.usages) > 1 else one.usages[0]
+        table.add_row(_stem(one.certificate), subject, purpose, _stem(one.issuer))
     console().print(table)
     click.echo()
     for one in made:
@@ -121,3 +121,7 @@ def _print(directory: Path, made: tuple[MadeCertificate, ...], warnings: tuple[s
         click.echo("\n".join(("", f"# {one.certificate}", *one.commands)))
     click.echo("\n".join(("", "# the keys of service account tokens", *SERVICE_ACCOUNTS)))
     click.echo(f"\nOnce the API server runs, let it reach the kubelets:\n{_RIGHTS}")
+
+
+def _stem(file: str) -> str:
+    return file.removesuffix(".crt")
