@@ -172,3 +172,31 @@ def test_the_controller_manager_signs_with_the_ca_and_issues_service_accounts(cl
     root = cluster.request("admin", "GET", "/api/v1/namespaces/default/configmaps/kube-root-ca.crt")
     assert root[0] == 200
     assert root[1]["data"]["ca.crt"].strip() == (cluster.pki / "ca.crt").read_text().strip()
+
+
+@pytest.mark.parametrize(("one_ca", "opens"), [(True, True), (False, False)], ids=["one-ca", "three-cas"])
+def test_with_one_ca_for_everything_any_client_of_the_api_server_reads_etcd(
+    control_plane_binaries, tmp_path, one_ca, opens
+):
+    pki = tmp_path / "pki"
+    make_pki(pki, Wanted(one_ca=one_ca), datetime.now(UTC))
+    if one_ca:
+        (pki / "etcd/ca.crt").symlink_to("../ca.crt")
+    port, peer = free_ports(2)
+    etcd = Server(control_plane_binaries / "etcd", arguments.etcd(pki, tmp_path / "data", port, peer), tmp_path / "log")
+    try:
+        wait_until("etcd", lambda: reads_etcd(pki, "apiserver-etcd-client", port), [etcd])
+        assert reads_etcd(pki, "scheduler", port) == opens
+    finally:
+        etcd.kill()
+
+
+def reads_etcd(pki: Path, who: str, port: int) -> bool:
+    with urllib3.PoolManager(
+        cert_file=str(pki / f"{who}.crt"), key_file=str(pki / f"{who}.key"), ca_certs=str(pki / "etcd/ca.crt")
+    ) as pool:
+        try:
+            body = json.dumps({"key": "Lw=="})
+            return pool.request("POST", f"https://127.0.0.1:{port}/v3/kv/range", body=body, retries=False).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
