@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from k8srun.certificates.case import Case, Judgement, View, World
 from k8srun.certificates.causes import CAUSES
 from k8srun.certificates.judges.registry import JUDGES
-from k8srun.certificates.messages import read
+from k8srun.certificates.messages import Symptom
 from k8srun.certificates.roles import CLIENT
 from k8srun.certificates.verification import ErrorKind, Problem
 from k8srun.diagnosis import CauseStatus
 from k8srun.findings import Evidence
+from k8srun.x509 import Certificate
 
 _OF_KIND = {
     ErrorKind.MALFORMED: "pem-truncated",
     ErrorKind.UNHANDLED_CRITICAL: "critical-extension",
+    ErrorKind.CA_NOT_AUTHORIZED_TO_SIGN: "ca-cannot-sign",
     ErrorKind.PATH_LENGTH: "path-length-exceeded",
     ErrorKind.INVALID_POLICIES: "policy-constraint",
     ErrorKind.NAME_CONSTRAINTS: "name-constraint",
@@ -84,22 +86,32 @@ def _causes(world: World, view: View, problem: Problem) -> tuple[_Cause, ...]:
     is_client = view.connection.usage == CLIENT
     if problem.kind is ErrorKind.HOSTNAME:
         return (_judged(world, view, problem, _NAMES, "san-missing"),)
-    if problem.kind is ErrorKind.CA_NOT_AUTHORIZED_TO_SIGN:
-        return (_judged(world, view, problem, ("leaf-as-ca", "ca-cannot-sign"), "ca-cannot-sign"),)
     if problem.kind is ErrorKind.UNKNOWN_AUTHORITY:
         return _untrusted(world, view, problem, is_client=is_client)
-    return ((_of_certificate(view, problem, is_client=is_client), CauseStatus.CONFIRMED, ()),)
+    cause = _of_certificate(view, problem, is_client=is_client)
+    return ((cause, CauseStatus.CONFIRMED if cause else CauseStatus.OPEN, ()),)
 
 
 def _untrusted(world: World, view: View, problem: Problem, *, is_client: bool) -> tuple[_Cause, ...]:
     cause, status, facts = _judged(world, view, problem, _TRUST, "wrong-ca-bundle")
     if cause != "wrong-ca-bundle":
         return ((cause, status, facts),)
+    if problem.candidate:
+        return ((_of_candidate(problem.certificate, problem.candidate), CauseStatus.CONFIRMED, ()),)
     name = "client-certificate-of-another-ca" if is_client else cause
     if _judgement(world, view, problem, "intermediate-not-sent").status is not CauseStatus.OPEN:
         return ((name, status, facts),)
     # Nothing at hand tells whether the issuer that is missing is an intermediate of a trusted CA.
     return ((name, CauseStatus.OPEN, facts), ("intermediate-not-sent", CauseStatus.OPEN, ()))
+
+
+def _of_candidate(certificate: Certificate, candidate: Certificate) -> str:
+    """Why an intermediate of the issuer's name did not do; the judges look at what is trusted alone."""
+    if candidate.version == 3 and not candidate.is_ca:
+        return "ca-cannot-sign"
+    if candidate.key_usages and "keyCertSign" not in candidate.key_usages:
+        return "ca-cannot-sign"
+    return "signature-damaged" if candidate.ski and candidate.ski == certificate.aki else "ca-rebuilt"
 
 
 def _of_certificate(view: View, problem: Problem, *, is_client: bool) -> str:
@@ -134,8 +146,6 @@ def _judged(world: World, view: View, problem: Problem, causes: tuple[str, ...],
 
 
 def _judgement(world: World, view: View, problem: Problem, cause: str) -> Judgement:
-    symptom = read(problem.message)
-    if symptom is None:
-        raise AssertionError(f"the catalogue must know Go's own message: {problem.message}")
     # The judges of trust and names ask for the server's side; whose certificate it is makes no difference to them.
+    symptom = Symptom("x509-unknown-authority", problem.message, problem.message, spoken=False)
     return JUDGES[cause](Case(world, symptom, view))
