@@ -46,7 +46,7 @@ class Connection:
         chain: what is presented, leaf first; empty if that is not known.
         place: where the chain was read.
         trust: what the verifier believes in; None if that is not known.
-        name: what a server's certificate must be valid for.
+        name: what a server is reached by; its certificate must be valid for it.
         port: where the server listens; 0 if unknown.
         role: the id of the leaf's role.
         observation: the handshake that showed the chain, if it was one.
@@ -83,9 +83,9 @@ class Connection:
         if not self.chain:
             return None
         roots = self.trust.certificates if self.trust else ()
-        return verify(
-            self.chain[0], roots=roots, intermediates=self.chain[1:], name=self.name, usage=self.usage, now=now
-        )
+        # A client is dialled by nobody: its connection's name is where the server is reached.
+        name = self.name if self.usage == "server" else ""
+        return verify(self.chain[0], roots=roots, intermediates=self.chain[1:], name=name, usage=self.usage, now=now)
 
 
 @dataclass(frozen=True, slots=True)

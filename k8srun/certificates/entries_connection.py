@@ -256,7 +256,7 @@ _NOT_TLS: tuple[Entry, ...] = (
         "The connection was accepted and closed again before TLS was established.",
         ("connection-closed", "proxy-answered", "plain-http"),
         spellings(
-            r"(?:handshake|https://)[^\n]*\bEOF\b|^\s*EOF\s*$",
+            r"(?:handshake|https://|Unable to connect to the server)[^\n]*\bEOF\b|^\s*EOF\s*$",
             r"UNEXPECTED_EOF_WHILE_READING|unexpected eof while reading",
             r"SSL_ERROR_SYSCALL|EOF occurred in violation of protocol",
         ),

@@ -83,6 +83,7 @@ _TRUST: tuple[Entry, ...] = (
             "ca-not-configured",
             "leaf-as-ca",
             "ca-name-encoding",
+            "kubelet-serving-self-signed",
             "wrong-endpoint",
         ),
         spellings(
@@ -184,7 +185,7 @@ _NAMES: tuple[Entry, ...] = (
         "x509-name-mismatch",
         "x509: certificate is valid for kubernetes, kubernetes.default, 10.96.0.1, not api.example.com",
         "The server's certificate is for other names than the one that the client connects to.",
-        _NAME_CAUSES,
+        (*_NAME_CAUSES, "ip-as-dns-name"),
         spellings(
             rf"certificate is valid for (?P<names>\S[^\n]*?), not {_HOST}",
             rf"certificate is valid for \d+ (?:names|IP SANs), but none matched {_HOST}",

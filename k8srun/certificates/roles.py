@@ -273,7 +273,7 @@ class Pairing:
 
 PAIRINGS: tuple[Pairing, ...] = (
     Pairing("etcd", "cert-file", "kube-apiserver", "etcd-cafile", SERVER, "etcd-servers"),
-    Pairing("kube-apiserver", "etcd-certfile", "etcd", "trusted-ca-file", CLIENT),
+    Pairing("kube-apiserver", "etcd-certfile", "etcd", "trusted-ca-file", CLIENT, "etcd-servers"),
     Pairing("etcd", "peer-cert-file", "etcd", "peer-trusted-ca-file", CLIENT),
     Pairing("etcd", "peer-cert-file", "etcd", "peer-trusted-ca-file", SERVER, "initial-advertise-peer-urls"),
     Pairing("kube-apiserver", "kubelet-client-certificate", "kubelet", "client-ca-file", CLIENT),

@@ -91,9 +91,10 @@ def _contradicted(symptom: Symptom, connection: Connection, nodes: Mapping[str, 
         return connection.verifier != "kube-apiserver"
     if symptom.family.startswith("etcd-"):
         return "etcd" not in {connection.presenter, connection.verifier}
-    expected = PORTS.get(wrapper.port, "") if connection.usage == SERVER else ""
-    if expected and connection.presenter:
-        return expected != connection.presenter
+    expected = PORTS.get(wrapper.port, "")
+    listens = connection.presenter if connection.usage == SERVER else connection.verifier
+    if expected and listens:
+        return expected != listens
     ours = wrapper.component in {"kubectl", "curl", "Python", "openssl"}
     return ours and connection.presenter in {"etcd", "kubelet"} and not _same_address(symptom, connection, nodes)
 

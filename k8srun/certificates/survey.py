@@ -8,15 +8,16 @@ from dataclasses import replace
 from k8srun.certificates.case import Case, View, World
 from k8srun.certificates.diagnosis import diagnose_case, nothing_found, with_others
 from k8srun.certificates.judges.clients import pending_requests
-from k8srun.certificates.judges.files import key_pairs, missing_files
+from k8srun.certificates.judges.files import key_pairs, missing_files, pem_swapped
 from k8srun.certificates.messages import Symptom, read
 from k8srun.certificates.roles import CLIENT, ROLES, SERVER
 from k8srun.certificates.wrappers import Side, Wrapper
-from k8srun.diagnosis import Diagnosis
+from k8srun.diagnosis import CauseStatus, Diagnosis
 from k8srun.snapshot import GapReason
 from k8srun.tls import HandshakeOutcome, TlsObservation
 
 _RANK = {role.id: number for number, role in enumerate(ROLES)}
+_SWAPPED = "tls: PEM inputs may have been switched"
 _SAID = {
     HandshakeOutcome.PLAIN_HTTP: "http: server gave HTTP response to HTTPS client",
     HandshakeOutcome.NOT_TLS: "tls: first record does not look like a TLS handshake",
@@ -102,6 +103,8 @@ def _refusals(world: World) -> Iterator[Case]:
 
 def _of_files(world: World) -> Iterator[Case]:
     """Faults that need no connection: pairs that do not fit, content that cannot be read, requests that wait."""
+    if pem_swapped(_plain(world, _SWAPPED)).status is CauseStatus.CONFIRMED:
+        yield _plain(world, _SWAPPED)
     pair = next((pair for pair in key_pairs(world.inventory) if pair.matches is False), None)
     if pair:
         yield _plain(world, f"tls: private key does not match public key {pair.certificate.path}")

@@ -73,12 +73,13 @@ _SERVER_WORDS = re.compile(
 _CLIENT_WORDS = re.compile(
     r"\b(?:Get|Post|Put|Patch|Delete|Head) \"?https?://|Unable to connect to the server|logged in to the server"
     r"|curl: \(|CERTIFICATE_VERIFY_FAILED|failed calling webhook|conversion webhook for|HTTPSConnectionPool"
-    r"|failed to (?:dial|pull)|verify (?:error|return code)|server gave HTTP response",
+    r"|failed to (?:dial|pull)|createTransport failed|verify (?:error|return code)|server gave HTTP response",
     re.I,
 )
 # The first that is found counts: a wrapper (who complains) stands before what it quotes.
 _COMPONENTS = (
     ("kubectl", r"Unable to connect to the server|logged in to the server|^kubectl\b|memcache\.go"),
+    ("kube-apiserver", r"failing or missing response from"),
     ("metrics-server", r"metrics-server|scraper\.go"),
     (
         "kube-apiserver",

@@ -131,6 +131,21 @@ def mend_clock(case: Case) -> Fix:
     )
 
 
+def await_begin(case: Case) -> Fix:
+    """Nobody can use it before it begins: the former certificate until then, or another one."""
+    role = role_of(case)
+    title = "the certificate"
+    commands: tuple[str, ...] = ()
+    if role in BY_ID and not BY_ID[role].is_authority:
+        title, commands = BY_ID[role].title, renewal(role, case.world.distribution)[1]
+    return Fix(
+        f"Put the former certificate back until this one begins, or issue {title} again with a begin in the past; see"
+        " whether the clock of the host that issued it is ahead",
+        ("timedatectl status  # on the host that issued it", *commands),
+        "where the certificate is kept",
+    )
+
+
 def mend_pair(case: Case) -> Fix:
     """Find the key that fits, or make the pair again."""
     wrong = next((pair for pair in key_pairs(case.inventory) if pair.matches is False), None)

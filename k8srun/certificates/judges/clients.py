@@ -92,6 +92,9 @@ def kubelet_bootstrap_missing(case: Case) -> Judgement:
     usable = [item for item in case.inventory.of_role("kubelet.conf") if item.certificate.not_after >= case.now]
     if usable:
         return ruled_out("the kubelet's certificate is valid, so that it needs no bootstrap", usable[0].place)
+    expired = case.inventory.of_role("kubelet.conf")
+    if expired:
+        return ruled_out("it would only be needed because the kubelet's certificate has expired", expired[0].place)
     return confirmed(Evidence(f"no bootstrap-kubelet.conf beside {files[0].path}", files[0].host))
 
 

@@ -11,7 +11,7 @@ from k8srun.certificates.inventory import Bundle, Holder, Inventory
 from k8srun.certificates.roles import CERTIFICATE_FLAGS, KEY_FLAGS, OTHER_FILE_FLAGS
 from k8srun.findings import Evidence
 from k8srun.hostfiles import Topic
-from k8srun.snapshot import Snapshot
+from k8srun.snapshot import GapReason, Snapshot
 
 DOUBLE_ENCODED = "encoded once too often"
 
@@ -62,7 +62,7 @@ def missing_files(snapshot: Snapshot, inventory: Inventory) -> Iterator[tuple[Co
     present = {(file.host, file.path) for file in snapshot.files}
     read = snapshot.files_of(Topic.PKI, Topic.KUBECONFIG)
     folders = {(file.host, folder) for file in read for folder in _folders(file.path)}
-    unread = {gap.where for gap in snapshot.gaps}
+    unread = {gap.where for gap in snapshot.gaps if gap.reason is not GapReason.NOT_SUPPLIED}
     for program in inventory.components:
         for name, flag in dict.fromkeys((*CERTIFICATE_FLAGS, *_KEYS, *sorted(OTHER_FILE_FLAGS))):
             path = program.flags.get(flag, "") if name == program.program else ""
