@@ -65,15 +65,18 @@ def incidents_command(output: str) -> None:
 
 @lab.command("runs")
 @click.option("-o", "--output", type=click.Choice(["jsonl"]), default="jsonl", expose_value=False, help="How to print.")
+@click.option("--all", "everything", is_flag=True, help="Every incident, not only those of a first look.")
 @click.argument("names", nargs=-1, metavar="[INCIDENT]...")
-def runs_command(names: tuple[str, ...]) -> None:
-    """Print the runs that investigate the incidents, one JSON object a line, for `k8srun batch`.
+def runs_command(names: tuple[str, ...], everything: bool) -> None:
+    """Print the runs that investigate incidents, one JSON object a line, for `k8srun batch`.
+
+    Without names, those of a first look at the lab.
 
     \b
     Example:
       k8srun lab runs | k8srun batch - --lab
     """
-    wanted = [incident(name) for name in names] or incidents()
+    wanted = [incident(name) for name in names] or [one for one in incidents() if everything or one.tour]
     for one in wanted:
         click.echo(encode({"runbook": one.runbook, "parameters": {"incident": one.name}}))
 

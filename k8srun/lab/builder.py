@@ -4,43 +4,38 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from cryptography import x509
 
 from k8srun.codec import decode, pretty
 from k8srun.errors import InputError, RefusedError
-from k8srun.lab.catalogue import INCIDENTS, Incident, incident, incidents, pki_spec
-from k8srun.lab.cluster.identity import JsonDict
-from k8srun.lab.cluster.objects import authored_static_pods, cluster_objects
-from k8srun.lab.cluster.placeholders import Placeholders
-from k8srun.lab.facts import Facts, facts, fill
-from k8srun.lab.files import Tree, dump
-from k8srun.lab.kubeconfigs import WORKSTATION_SERVER, certificate_of, server_of
-from k8srun.lab.node import CONTROL_PLANE, PKI, write_control_plane, write_worker
+from k8srun.lab.catalogue import INCIDENTS, Incident, incident, incidents
+from k8srun.lab.facts import at_address
+from k8srun.lab.kubeconfigs import server_of
+from k8srun.lab.node import CONTROL_PLANE
 from k8srun.lab.serve import Served, serve
-from k8srun.pki.issuing import Keys, Pki
-from k8srun.pki.kubeconfigs import cluster_entry, embedded, kubeconfig
+from k8srun.lab.writing import HELD, write_lab
+from k8srun.pki.issuing import Keys
 
 HEALTHY = "healthy"
 """The name, among the labs of one folder, of the one without an incident."""
 _MARKER = "lab.json"
 _SCHEMA = "k8srun.dev/lab/v1"
-_HOST, _PORT = "127.0.0.1", 6443
 
 
 class _Marker(msgspec.Struct, frozen=True):
-    """What a lab's `lab.json` says. Written last: a folder without it is no lab."""
+    """What a lab's `lab.json` says. Written last: a folder without it is no lab. The symptom lacks the address."""
 
     schema: str
     now: datetime
     incident: str = ""
     labs: tuple[str, ...] = ()
+    symptom: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +75,19 @@ class Lab:
     @property
     def symptom(self) -> str:
         """What a person would paste, with the addresses, times and names of this lab; empty in a healthy one."""
-        if self.incident is None:
+        marker = _read_marker(self.directory)
+        if marker is None or not marker.symptom:
             return ""
-        values = self._facts(self.incident)
-        return fill(self.incident.symptom, values, where=f"symptom of {self.incident.name}").strip()
+        return at_address(marker.symptom, server_of(self.kubeconfig))
+
+    @property
+    def held(self) -> Path:
+        """The certificate and key that the API server's process holds in memory, where those are not the node's."""
+        return self.directory / HELD
 
     def serve(self) -> AbstractContextManager[Served]:
         """The API server's port on loopback, for real handshakes, until the block ends."""
         return serve(self)
-
-    def _facts(self, incident: Incident) -> Facts:
-        host, _, port = server_of(self.kubeconfig).removeprefix("https://").rpartition(":")
-        serving = x509.load_pem_x509_certificate((self.node_root / f"{PKI[1:]}/apiserver.crt").read_bytes())
-        client = certificate_of(self.kubeconfig)
-        offset = incident.clock_offset(self.now)
-        return facts(serving, client, now=self.now, offset=offset, host=host, port=int(port))
 
 
 def build(
@@ -169,58 +162,8 @@ def reset(lab: Lab, now: datetime | None = None) -> Lab:
 
 
 def _write(root: Path, broken_by: Incident | None, now: datetime, keys: Keys) -> None:
-    pki = Pki(pki_spec(broken_by), keys, now)
-    tree = Tree(root)
-    _write_kubeconfig(tree, pki)
-    static_pods = authored_static_pods(broken_by)
-    objects = cluster_objects(broken_by, static_pods, Placeholders(pki, now), now)
-    _write_manifests(tree, objects)
-    logs = _logs(broken_by, pki, now)
-    for node in (item["metadata"]["name"] for item in objects if item["kind"] == "Node"):
-        place = tree.folder(f"nodes/{node}")
-        if node == CONTROL_PLANE:
-            write_control_plane(place, pki, static_pods, logs, now)
-        else:
-            write_worker(place, pki, node)
-    _ = Lab(root, broken_by, now).symptom  # so that one that cannot be told is found out here
-    _mark(root, _Marker(_SCHEMA, now, broken_by.name if broken_by else ""))
-
-
-def _write_kubeconfig(tree: Tree, pki: Pki) -> None:
-    person = pki["workstation"]
-    document = kubeconfig(
-        cluster_entry(WORKSTATION_SERVER.format(port=_PORT), pki.trusted_by("workstation").certificate_pem),
-        embedded(person.certificate_pem, person.key_pem),
-        name="mara.lindt",
-        cluster_name="marlow-lab",
-        context="marlow-lab",
-    )
-    tree.write("kubeconfig", dump(document), mode=0o600)
-
-
-def _write_manifests(tree: Tree, objects: Iterable[JsonDict]) -> None:
-    """One file for what is cluster-scoped and one for each namespace, as `kubectl get -o json` writes them.
-
-    JSON because it is written and read many times faster than YAML. They hold Secrets: nobody else may read them.
-    """
-    files: dict[str, list[JsonDict]] = {}
-    for item in objects:
-        files.setdefault(item["metadata"].get("namespace", "cluster"), []).append(item)
-    tree.folder("manifests", 0o700)
-    for name, items in files.items():
-        document = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items}
-        tree.write(f"manifests/{name}.json", pretty(document), mode=0o600)
-
-
-def _logs(broken_by: Incident | None, pki: Pki, now: datetime) -> dict[str, tuple[str, ...]]:
-    """The log lines of the incident, filled in."""
-    if broken_by is None:
-        return {}
-    offset = broken_by.clock_offset(now)
-    serving, client = pki["apiserver"].certificate, pki["workstation"].certificate
-    values = facts(serving, client, now=now, offset=offset, host=_HOST, port=_PORT)
-    where = f"logs of {broken_by.name}"
-    return {name: tuple(fill(line, values, where=where) for line in lines) for name, lines in broken_by.logs.items()}
+    symptom = write_lab(root, broken_by, now, keys)
+    _mark(root, _Marker(_SCHEMA, now, broken_by.name if broken_by else "", symptom=symptom))
 
 
 def _whole(now: datetime | None) -> datetime:

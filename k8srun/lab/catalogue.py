@@ -14,7 +14,7 @@ import yaml
 from k8srun.errors import InputError
 from k8srun.lab.files import LOADER
 from k8srun.lab.merging import merge_patch
-from k8srun.pki.issuing import PkiSpec, moment
+from k8srun.pki.spec import PkiSpec, moment
 
 DATA = Path(__file__).parent
 INCIDENTS = DATA / "incidents"
@@ -22,6 +22,35 @@ DEFAULT_INCIDENT = "expired-serving-certificate"
 _DESCRIPTION = "incident.yaml"
 
 T = TypeVar("T")
+
+
+Serve = Literal["https", "http", "nothing", "tls-1.1", "mutual-tls", "mutual-tls-1.2"]
+"""`nothing` hangs up at once; `mutual-tls` demands a client certificate in the handshake; the rest is in the name."""
+
+
+class FileChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What became of a file: one of these.
+
+    Attributes:
+        certificate: the id of the certificate that stands in it.
+        key: the id of the certificate whose private key stands in it.
+        without_line: the number of the line that was lost, from 1; negative from the end.
+        damaged: a bit of its certificate's signature is not as it was.
+        removed: it is gone.
+    """
+
+    certificate: str = ""
+    key: str = ""
+    without_line: int = 0
+    damaged: bool = False
+    removed: bool = False
+
+
+class KubeconfigChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What differs in the engineer's kubeconfig (JSON Merge Patch)."""
+
+    cluster: Mapping[str, Any] = {}
+    user: Mapping[str, Any] = {}
 
 
 class Incident(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +66,12 @@ class Incident(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fix: words that must all occur in the fix that the runbook proposes.
         hides: ids of the causes of the errors that appear once this one is mended.
         pki: merged into `company/pki.yaml` (JSON Merge Patch).
+        tour: whether it is among those that a first look at the lab shows.
+        without_text: the causes that are confirmed where nobody pastes the symptom, if that is not `cause` alone.
         serve: what answers on the API server's port.
+        served: the id of the certificate that the API server's process holds in memory; empty = what lies on the node.
+        kubeconfig: what differs in the engineer's kubeconfig; may hold the placeholders of manifests.
+        files: path on the control-plane node → what became of the file.
         clock: by how much the clock of the side that complains is off, such as `-36h`.
         logs: container of the control plane → the lines that it wrote, with the same placeholders.
         folder: where its other files are: `manifests.yaml` changes what people wrote, `state.yaml` what became of it.
@@ -52,7 +86,12 @@ class Incident(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fix: tuple[str, ...]
     hides: tuple[str, ...] = ()
     pki: Mapping[str, Any] = {}
-    serve: Literal["https", "http"] = "https"
+    tour: bool = False
+    without_text: tuple[str, ...] | None = None
+    serve: Serve = "https"
+    served: str = ""
+    kubeconfig: KubeconfigChange = KubeconfigChange()
+    files: Mapping[str, FileChange] = {}
     clock: str = "+0h"
     logs: Mapping[str, tuple[str, ...]] = {}
     folder: Path = Path()

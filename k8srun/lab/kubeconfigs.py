@@ -13,7 +13,7 @@ from k8srun.atomic import write_atomically
 from k8srun.errors import InputError
 from k8srun.lab.files import dump
 
-WORKSTATION_SERVER = "https://127.0.0.1:{port}"
+WORKSTATION_SERVER = "https://127.0.0.1:6443"
 
 
 def by_path(path: str) -> dict[str, str]:
@@ -23,22 +23,24 @@ def by_path(path: str) -> dict[str, str]:
 
 def server_of(path: Path) -> str:
     """The server that a lab's kubeconfig names. Raises InputError when it cannot be read any more."""
-    return str(_entry(_read(path), "cluster", path)["server"])
+    return str(_cluster(_read(path), path)["server"])
 
 
 def certificate_of(path: Path) -> x509.Certificate:
-    """The client certificate in a lab's kubeconfig. Raises InputError when it cannot be read any more."""
-    data = _entry(_read(path), "user", path)["client-certificate-data"]
+    """The client certificate in a lab's kubeconfig. Raises InputError when it cannot be read (any more)."""
     try:
-        return x509.load_pem_x509_certificate(base64.b64decode(data))
-    except ValueError as error:
+        return x509.load_pem_x509_certificate(
+            base64.b64decode(_read(path)["users"][0]["user"]["client-certificate-data"])
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise _broken(path) from error
 
 
-def point_to(path: Path, server: str) -> None:
-    """Change the server that a lab's kubeconfig names, and nothing else. Raises InputError as `server_of`."""
+def point_to(path: Path, address: str) -> None:
+    """Change the `host:port` that a lab's kubeconfig leads to, and nothing else. Raises InputError as `server_of`."""
     document = _read(path)
-    _entry(document, "cluster", path)["server"] = server
+    cluster = _cluster(document, path)
+    cluster["server"] = f"{cluster['server'].partition('://')[0]}://{address}"
     write_atomically(path, dump(document).encode())
 
 
@@ -49,14 +51,14 @@ def _read(path: Path) -> Any:
         raise _broken(path) from error
 
 
-def _entry(document: Any, kind: str, path: Path) -> dict[str, Any]:
-    """The one cluster or user, with the fields that a lab's always has."""
+def _cluster(document: Any, path: Path) -> dict[str, Any]:
+    """The one cluster, with its server."""
     try:
-        entry: dict[str, Any] = document[f"{kind}s"][0][kind]
-        entry["server" if kind == "cluster" else "client-certificate-data"]
-    except (KeyError, IndexError, TypeError) as error:
+        cluster: dict[str, Any] = document["clusters"][0]["cluster"]
+        cluster["server"].partition("://")
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise _broken(path) from error
-    return entry
+    return cluster
 
 
 def _broken(path: Path) -> InputError:

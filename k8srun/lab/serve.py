@@ -10,21 +10,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from k8srun.codec import encode
-from k8srun.errors import InputError
 from k8srun.lab.api import Api, User
+from k8srun.lab.catalogue import Serve
 from k8srun.lab.kubeconfigs import point_to
-from k8srun.lab.node import PKI
+from k8srun.lab.tls import Tls, is_tls
 
 if TYPE_CHECKING:
     from k8srun.lab.builder import Lab
@@ -32,6 +27,9 @@ if TYPE_CHECKING:
 _HOST = "127.0.0.1"
 _PATIENCE = 10  # seconds that a silent client may keep a connection
 _LONGEST_REQUEST = 64 * 1024
+_BEARER = b"\r\nauthorization: bearer "
+# What Go's HTTP server says to plain HTTP on its TLS port.
+_NOT_HTTPS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def serve(lab: Lab) -> Iterator[Served]:
     thread.start()
     try:
         port = front.server_address[1]
-        point_to(lab.kubeconfig, f"https://{_HOST}:{port}")
+        point_to(lab.kubeconfig, f"{_HOST}:{port}")
         yield Served(_HOST, port)
     finally:
         front.shutdown()
@@ -78,8 +76,8 @@ class _Front(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
     def __init__(self, lab: Lab) -> None:
-        plain = lab.incident is not None and lab.incident.serve == "http"
-        self.tls = None if plain else _Tls(lab.node_root, lab.now)
+        self.mode: Serve = lab.incident.serve if lab.incident else "https"
+        self.tls = None if self.mode in {"http", "nothing"} else Tls(lab.node_root, lab.held, lab.now, self.mode)
         self.api = Api(lab.manifests)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -119,10 +117,17 @@ class _Connection(socketserver.BaseRequestHandler):
     server: _Front
 
     def handle(self) -> None:
+        if self.server.mode == "nothing":
+            return
+        if self.server.tls and not is_tls(self.request):
+            self.request.sendall(_NOT_HTTPS)
+            return
         stream, user = (self.server.tls.accept(self.request)) if self.server.tls else (self.request, User())
         head = _read_head(stream)
         if not head:
             return
+        if _BEARER in head.lower():
+            user = None  # the lab issues no tokens that are good
         words = head.split(b"\r\n", 1)[0].split(b" ")
         if len(words) != 3 or not words[2].startswith(b"HTTP/"):
             # What Go's HTTP server says to anything else, a TLS handshake on its plain port included.
@@ -134,64 +139,6 @@ class _Connection(socketserver.BaseRequestHandler):
         stream.sendall(_response(status, body))
         if isinstance(stream, SSL.Connection):
             stream.shutdown()
-
-
-class _Tls:
-    """The TLS of kube-apiserver: it asks for a client certificate, takes any, and judges it after the handshake."""
-
-    def __init__(self, node_root: Path, now: datetime) -> None:
-        pki = node_root / PKI.lstrip("/")
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.set_options(SSL.OP_NO_TICKET)
-        self._now = now
-        try:
-            context.use_certificate_chain_file(str(pki / "apiserver.crt"))
-            context.use_privatekey_file(str(pki / "apiserver.key"))
-            context.check_privatekey()
-            self._client_ca = _load(pki / "ca.crt")
-            context.add_client_ca(self._client_ca)
-            context.add_client_ca(_load(pki / "front-proxy-ca.crt"))
-        except (SSL.Error, OSError, ValueError) as error:
-            raise InputError(
-                f"no API server would start with these files: {error}", where=str(pki), do="Build the lab anew."
-            ) from error
-        context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
-        self._context = context
-
-    def accept(self, connection: socket.socket) -> tuple[SSL.Connection, User | None]:
-        """The handshake, and who came: None when the client's certificate is not to be believed."""
-        stream = SSL.Connection(self._context, connection)
-        stream.set_accept_state()
-        stream.do_handshake()
-        certificate = stream.get_peer_certificate(as_cryptography=True)
-        if certificate is None:
-            return stream, User()
-        return stream, _user(certificate) if self._believes(certificate) else None
-
-    def _believes(self, certificate: x509.Certificate) -> bool:
-        if not certificate.not_valid_before_utc <= self._now <= certificate.not_valid_after_utc:
-            return False
-        try:
-            certificate.verify_directly_issued_by(self._client_ca)
-        except (ValueError, TypeError, InvalidSignature):
-            return False
-        return True
-
-
-def _load(path: Path) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(path.read_bytes())
-
-
-def _user(certificate: x509.Certificate) -> User:
-    """CN is the name, O are the groups."""
-
-    def values(oid: x509.ObjectIdentifier) -> list[str]:
-        return [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(oid)]
-
-    groups = (*values(NameOID.ORGANIZATION_NAME), "system:authenticated")
-    return User("".join(values(NameOID.COMMON_NAME)), groups)
 
 
 def _read_head(stream: Any) -> bytes:

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from k8srun.atomic import write_atomically
 from k8srun.errors import InputError, RefusedError
-from k8srun.pki.issuing import Keys, Pki, PkiSpec, private_pem
+from k8srun.pki.issuing import Keys, Pki, private_pem
 from k8srun.pki.layout import Wanted, layout
 from k8srun.pki.openssl import commands
+from k8srun.pki.spec import PkiSpec
 from k8srun.x509 import Certificate
 
 _KEY_MODE, _PUBLIC_MODE = 0o600, 0o644

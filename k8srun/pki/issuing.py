@@ -10,74 +10,47 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 
-import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from k8srun.errors import InputError
+from k8srun.pki.spec import AuthoritySpec, CertificateSpec, PkiSpec, Usage, moment
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-Usage = Literal["server", "client"]
 
+# The same signature algorithms but for their last byte: sha256WithRSAEncryption and sha1WithRSAEncryption, DER.
+_SHA256_RSA = bytes.fromhex("06092a864886f70d01010b")
+_SHA1_RSA = bytes.fromhex("06092a864886f70d010105")
 USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 LEAF_LIFETIME = timedelta(days=365)
-_OFFSET = re.compile(r"([+-])(\d{1,5})([dhm])")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 # Go writes a name as PrintableString where it can, and compares names by their bytes.
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,\-./:=?*&]*")
 
 
-class AuthoritySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A CA that signs itself. Times are offsets from the time of building, such as `-400d`."""
-
-    common_name: str
-    not_before: str = "-400d"
-    not_after: str = "+3250d"
-
-
-class CertificateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A leaf. `issuer` is the id of an authority; `not_before` is the issuer's when empty, as with kubeadm."""
-
-    issuer: str
-    common_name: str
-    organizations: tuple[str, ...] = ()
-    usages: tuple[Usage, ...] = ("client",)
-    sans: tuple[str, ...] = ()
-    not_before: str = ""
-    not_after: str = "+325d"
-
-
-class PkiSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Every CA and leaf by id, and who does not believe in `ca`: a node's name or `workstation`, and in what instead.
-
-    The id of a certificate that a node keeps is its path below /etc/kubernetes/pki. `trusts` may name a leaf as well.
-    """
-
-    authorities: Mapping[str, AuthoritySpec]
-    certificates: Mapping[str, CertificateSpec]
-    trusts: Mapping[str, str] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate, its private key, and when they were made: a leaf's notBefore does not say, it is its CA's."""
+    """A certificate, its private key, and when they were made: a leaf's notBefore does not say, it is its CA's.
+
+    `sent` are the certificates that stand after it in its file.
+    """
 
     certificate: x509.Certificate
     key: PrivateKey
     issued: datetime
+    sent: tuple[x509.Certificate, ...] = ()
 
     @property
     def certificate_pem(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.PEM)
+        return b"".join(item.public_bytes(Encoding.PEM) for item in (self.certificate, *self.sent))
 
     @property
     def key_pem(self) -> bytes:
@@ -88,19 +61,20 @@ class Keys:
     """Private keys by name, each made when it is first asked for. Labs that share them are of one cluster."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, PrivateKey] = {}
+        self._rsa: dict[tuple[str, int], rsa.RSAPrivateKey] = {}
+        self._ecdsa: dict[str, ec.EllipticCurvePrivateKey] = {}
 
-    def rsa(self, name: str) -> PrivateKey:
-        """RSA 2048, as kubeadm's default."""
-        if name not in self._keys:
-            self._keys[name] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        return self._keys[name]
+    def rsa(self, name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
+        """RSA 2048, as kubeadm's default, or of another size."""
+        if (name, bits) not in self._rsa:
+            self._rsa[name, bits] = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+        return self._rsa[name, bits]
 
-    def ecdsa(self, name: str) -> PrivateKey:
+    def ecdsa(self, name: str) -> ec.EllipticCurvePrivateKey:
         """ECDSA P-256, as kubeadm's `encryptionAlgorithm: ECDSA-P256`."""
-        if name not in self._keys:
-            self._keys[name] = ec.generate_private_key(ec.SECP256R1())
-        return self._keys[name]
+        if name not in self._ecdsa:
+            self._ecdsa[name] = ec.generate_private_key(ec.SECP256R1())
+        return self._ecdsa[name]
 
 
 class Pki:
@@ -115,12 +89,14 @@ class Pki:
         self._trusts = spec.trusts
         self.service_account_key = keys.rsa("sa")
         for name, authority in spec.authorities.items():
-            self._pairs[name] = _self_signed(authority, keys.rsa(name), now)
+            above = self[authority.issuer] if authority.issuer else None
+            self._pairs[name] = _authority(authority, keys.rsa(authority.key or name), above, now)
         for name, leaf in spec.certificates.items():
-            if leaf.issuer not in spec.authorities:
+            if leaf.issuer not in {*spec.authorities, name}:
                 raise InputError(f"its issuer {leaf.issuer!r} is not an authority", where=f"certificate {name}")
-            key = keys.rsa(name) if rsa_leaves else keys.ecdsa(name)
-            self._pairs[name] = _issued(leaf, key, self._pairs[leaf.issuer], now)
+            key = keys.ecdsa(name) if not (rsa_leaves or leaf.rsa_bits) else keys.rsa(name, leaf.rsa_bits or 2048)
+            pair = _issued(leaf, key, None if leaf.issuer == name else self._pairs[leaf.issuer], now)
+            self._pairs[name] = replace(pair, sent=tuple(self[sent].certificate for sent in leaf.sends))
 
     def __getitem__(self, name: str) -> Pair:
         """Raises InputError when there is no certificate of this id."""
@@ -143,46 +119,71 @@ def private_pem(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
-def moment(offset: str, now: datetime) -> datetime:
-    """`-2d`, `+36h`, `-30m` from `now`, whole seconds.
-
-    Raises:
-        InputError: it is not such an offset.
-    """
-    match = _OFFSET.fullmatch(offset)
-    if match is None:
-        raise InputError(f"{offset!r} is not an offset of time", do="Write it as -2d, +36h or -30m.")
-    delta = timedelta(**{_UNITS[match[3]]: int(match[2])})
-    return (now + delta if match[1] == "+" else now - delta).replace(microsecond=0)
-
-
-def _self_signed(spec: AuthoritySpec, key: PrivateKey, now: datetime) -> Pair:
-    name = distinguished_name(spec.common_name)
-    builder = _builder(name, name, key, moment(spec.not_before, now), moment(spec.not_after, now))
+def _authority(spec: AuthoritySpec, key: PrivateKey, issuer: Pair | None, now: datetime) -> Pair:
+    name = distinguished_name(spec.common_name, name_type=spec.name_type)
+    above = issuer.certificate.subject if issuer else name
+    builder = _builder(name, above, key, moment(spec.not_before, now), moment(spec.not_after, now))
     builder = (
-        builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        builder.add_extension(x509.BasicConstraints(ca=True, path_length=spec.path_length), critical=True)
+        .add_extension(_key_usage(signs_certificates=spec.signs), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(spec.common_name)]), critical=False)
     )
-    return Pair(builder.sign(key, hashes.SHA256()), key, moment(spec.not_before, now))
+    if issuer:
+        builder = builder.add_extension(_authority_key_identifier(issuer.certificate), critical=False)
+    if spec.usages:
+        builder = builder.add_extension(_extended_key_usage(spec.usages), critical=False)
+    if spec.permitted:
+        names = [x509.DNSName(domain) for domain in spec.permitted]
+        builder = builder.add_extension(x509.NameConstraints(names, None), critical=True)
+    if spec.requires_policy:
+        builder = builder.add_extension(x509.PolicyConstraints(0, None), critical=True)
+    return Pair(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key, moment(spec.not_before, now))
 
 
-def _issued(spec: CertificateSpec, key: PrivateKey, issuer: Pair, now: datetime) -> Pair:
-    ca = issuer.certificate
-    begin = moment(spec.not_before, now) if spec.not_before else ca.not_valid_before_utc
+def _issued(spec: CertificateSpec, key: PrivateKey, issuer: Pair | None, now: datetime) -> Pair:
+    """A leaf; without an issuer it signs itself."""
+    ca = issuer.certificate if issuer else None
     end = moment(spec.not_after, now)
-    builder = _builder(distinguished_name(spec.common_name, spec.organizations), ca.subject, key, begin, end)
-    ski = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    builder = (
-        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([USAGES[usage] for usage in spec.usages]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski), critical=False)
+    begin = (
+        moment(spec.not_before, now) if spec.not_before else (ca.not_valid_before_utc if ca else end - LEAF_LIFETIME)
     )
+    name = distinguished_name(spec.common_name, spec.organizations)
+    builder = (
+        _builder(name, ca.subject if ca else name, key, begin, end)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(_extended_key_usage(spec.usages), critical=False)
+    )
+    if ca and spec.authority_key_identifier:
+        builder = builder.add_extension(_authority_key_identifier(ca), critical=False)
     if spec.sans:
         builder = builder.add_extension(x509.SubjectAlternativeName(_sans(spec.sans)), critical=False)
-    return Pair(builder.sign(issuer.key, hashes.SHA256()), key, max(begin, end - LEAF_LIFETIME))
+    if spec.critical_extension:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier(spec.critical_extension), b"\x05\x00")
+        builder = builder.add_extension(unknown, critical=True)
+    signer = issuer.key if issuer else key
+    certificate = builder.sign(signer, hashes.SHA256())
+    return Pair(_with_sha1(certificate, signer) if spec.sha1 else certificate, key, max(begin, end - LEAF_LIFETIME))
+
+
+def _with_sha1(certificate: x509.Certificate, signer: PrivateKey) -> x509.Certificate:
+    """The same certificate signed with SHA-1, which the builder refuses; the RSA signatures are equally long."""
+    if not isinstance(signer, rsa.RSAPrivateKey):
+        raise InputError("only an authority with an RSA key signs with SHA-1 here")
+    der = certificate.public_bytes(Encoding.DER).replace(_SHA256_RSA, _SHA1_RSA)
+    content = x509.load_der_x509_certificate(der).tbs_certificate_bytes
+    signature = signer.sign(content, PKCS1v15(), hashes.SHA1())  # noqa: S303 - what is broken is to be broken
+    return x509.load_der_x509_certificate(der[: -len(signature)] + signature)
+
+
+def _authority_key_identifier(ca: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    ski = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ski)
+
+
+def _extended_key_usage(usages: Iterable[Usage]) -> x509.ExtendedKeyUsage:
+    return x509.ExtendedKeyUsage([USAGES[usage] for usage in usages])
 
 
 def _builder(
@@ -199,15 +200,16 @@ def _builder(
     )
 
 
-def distinguished_name(common_name: str, organizations: Iterable[str] = ()) -> x509.Name:
+def distinguished_name(common_name: str, organizations: Iterable[str] = (), name_type: str = "") -> x509.Name:
     """O before CN, and all O values in one set, as Go orders and groups them."""
     groups = [_attribute(NameOID.ORGANIZATION_NAME, value) for value in organizations]
-    last = x509.RelativeDistinguishedName([_attribute(NameOID.COMMON_NAME, common_name)])
+    last = x509.RelativeDistinguishedName([_attribute(NameOID.COMMON_NAME, common_name, name_type)])
     return x509.Name([x509.RelativeDistinguishedName(groups), last] if groups else [last])
 
 
-def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
-    kind = _ASN1Type.PrintableString if _PRINTABLE.fullmatch(value) else _ASN1Type.UTF8String
+def _attribute(oid: x509.ObjectIdentifier, value: str, name_type: str = "") -> x509.NameAttribute[str]:
+    printable = name_type != "utf8" and _PRINTABLE.fullmatch(value)
+    kind = _ASN1Type.PrintableString if printable else _ASN1Type.UTF8String
     return x509.NameAttribute(oid, value, kind)
 
 
@@ -219,7 +221,7 @@ def _sans(names: Iterable[str]) -> list[x509.GeneralName]:
         try:
             addresses.append(x509.IPAddress(ipaddress.ip_address(name)))
         except ValueError:
-            dns.append(x509.DNSName(name))
+            dns.append(x509.DNSName(name.removeprefix("DNS:")))
     return dns + addresses
 
 

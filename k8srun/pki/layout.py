@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from k8srun.errors import InputError
-from k8srun.pki.issuing import AuthoritySpec, CertificateSpec, PkiSpec, Usage
+from k8srun.pki.spec import AuthoritySpec, CertificateSpec, PkiSpec, Usage
 from k8srun.text import visible
 
 DEFAULT_CLUSTER = "kubernetes"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from k8srun.pki.issuing import AuthoritySpec, CertificateSpec, PkiSpec, moment
+from k8srun.pki.spec import AuthoritySpec, CertificateSpec, PkiSpec, moment
 
 _EKU = {"server": "serverAuth", "client": "clientAuth"}
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)

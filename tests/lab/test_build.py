@@ -247,6 +247,7 @@ def test_the_marker_says_when_and_with_what(tmp_path: Path) -> None:
 
     assert json.loads((tmp_path / "lab/lab.json").read_text()) == {
         "schema": "k8srun.dev/lab/v1", "now": "2026-05-01T03:00:00Z", "incident": "plain-http", "labs": [],
+        "symptom": "Unable to connect to the server: http: server gave HTTP response to HTTPS client",
     }  # fmt: skip
 
 

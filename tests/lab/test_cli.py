@@ -15,6 +15,16 @@ from k8srun.cli.lab import lab
 from k8srun.errors import InputError, RefusedError
 from k8srun.lab import build, incidents
 
+TOUR = [
+    "ca-rebuilt",
+    "clock-skew",
+    "expired-serving-certificate",
+    "leaf-as-ca",
+    "missing-ip-san",
+    "plain-http",
+    "wrong-client-ca",
+]
+
 
 def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(lab, arguments, catch_exceptions=False)
@@ -43,7 +53,8 @@ def test_runs_are_what_a_batch_reads() -> None:
         "runbook": "x509-error",
         "parameters": {"incident": "ca-rebuilt"},
     }
-    assert len(lines(invoke("runs"))) == len(incidents())
+    assert [line["parameters"]["incident"] for line in lines(invoke("runs"))] == TOUR
+    assert len(lines(invoke("runs", "--all"))) == len(incidents()) > len(TOUR)
     assert lines(invoke("runs", "plain-http")) == [{"runbook": "x509-error", "parameters": {"incident": "plain-http"}}]
     with pytest.raises(InputError, match="no incident 'flood'"):
         invoke("runs", "flood")

@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from k8srun.errors import InputError
 from k8srun.lab import Lab
-from k8srun.pki.issuing import moment
+from k8srun.pki.spec import moment
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 

@@ -3,24 +3,34 @@
 ${ago 3d}               a time before the lab's, RFC 3339
 ${cert NAME}            a certificate of the PKI, PEM
 ${cert-base64 NAME}     the same, base64: a caBundle, a Secret's data
+${cert-twice NAME}      the same, base64 once too often
+${token 2d}             a service account's token that ended so long ago
 ${key-base64 NAME}      its private key, base64
+${csr-base64 NAME}      the request that it would be issued for, base64
 ${random-base64 NAME}   a password, base64; the same wherever the name is the same
 ${docker-base64 HOST}   a dockerconfigjson with credentials for a registry, base64
 """
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from k8srun.codec import encode
 from k8srun.errors import InputError
 from k8srun.lab.cluster.identity import timestamp
-from k8srun.pki.issuing import Pki, moment
+from k8srun.pki.issuing import Pair, Pki
 from k8srun.pki.kubeconfigs import base64_text
+from k8srun.pki.spec import moment
 
 _PLACEHOLDER = re.compile(r"\$\{([a-z0-9-]+) ([^}]+)\}")
 
@@ -34,7 +44,10 @@ class Placeholders:
             "ago": lambda offset: timestamp(moment(f"-{offset}", now)),
             "cert": lambda name: pki[name].certificate_pem.decode(),
             "cert-base64": lambda name: base64_text(pki[name].certificate_pem),
+            "cert-twice": lambda name: base64_text(base64_text(pki[name].certificate_pem).encode()),
+            "token": lambda offset: _token(pki, moment(f"-{offset}", now)),
             "key-base64": lambda name: base64_text(pki[name].key_pem),
+            "csr-base64": lambda name: base64_text(_request(pki[name])),
             "random-base64": lambda name: base64_text(self._password(name).encode()),
             "docker-base64": self._docker,
         }
@@ -66,3 +79,23 @@ class Placeholders:
         if word not in self._words:
             raise InputError(f"unknown placeholder {match[0]}", do=f"There are: {', '.join(self._words)}.")
         return self._words[word](argument)
+
+
+def _request(pair: Pair) -> bytes:
+    """A request (PKCS #10) for a certificate's subject and names, signed with its key."""
+    names = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    builder = x509.CertificateSigningRequestBuilder(pair.certificate.subject).add_extension(names.value, critical=False)
+    return builder.sign(pair.key, SHA256()).public_bytes(Encoding.PEM)
+
+
+def _token(pki: Pki, expires: datetime) -> str:
+    """A service account's token as kube-apiserver signs it; only its claims are of interest."""
+    user = "system:serviceaccount:platform:deployer"
+    claims = {"iss": "https://kubernetes.default.svc.cluster.local", "sub": user, "exp": int(expires.timestamp())}
+    signed = ".".join(_base64_url(encode(part)) for part in ({"alg": "RS256"}, claims))
+    signature = pki.service_account_key.sign(signed.encode(), PKCS1v15(), SHA256())
+    return f"{signed}.{_base64_url(signature)}"
+
+
+def _base64_url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
