@@ -22,6 +22,9 @@ from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural, visible
 
 
+_PACKAGE = "k8srun.display"
+
+
 @cache
 def style() -> str:
     """The style sheet of the fragments; holds no address and no script."""
@@ -29,29 +32,29 @@ def style() -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("k8srun.display"),
+def environment(package: str) -> Environment:
+    """The templates of a package: everything escaped, every string inert, a name that is missing is an error."""
+    made = Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=inert,
+        finalize=_inert,
     )
-    environment.filters["plural"] = plural
-    environment.filters["when"] = when
-    environment.globals.update(CauseStatus=CauseStatus, Verdict=Verdict)
-    return environment
+    made.filters.update(plural=plural, when=when)
+    made.globals.update(CauseStatus=CauseStatus, Verdict=Verdict)
+    return made
 
 
-def inert(value: object) -> object:
+def _inert(value: object) -> object:
     # Only plain strings come from outside; Markup (another fragment) is already escaped.
     return visible(value, keep_newlines=True) if type(value) is str else value
 
 
 def render(template: str, **values: object) -> str:
-    """One of the package's templates, with everything in it escaped."""
-    return _environment().get_template(template).render(**values)
+    """One of this package's templates, with everything in it escaped."""
+    return environment(_PACKAGE).get_template(template).render(**values)
 
 
 def when(moment: datetime | None) -> str:

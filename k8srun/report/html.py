@@ -8,13 +8,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from k8srun import __version__
 from k8srun.atomic import write_atomically
 from k8srun.codec import decode
-from k8srun.display.html import fragment, inert, style, when
+from k8srun.display.html import environment, fragment, style
 from k8srun.findings import Verdict
 from k8srun.record import RunRecord, RunStatus
 from k8srun.text import plural
@@ -93,19 +93,10 @@ def _asset(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("k8srun.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=inert,
-    )
-    environment.filters["plural"] = plural
-    environment.filters["when"] = when
-    environment.filters["fragment"] = lambda value, view="": Markup(fragment(value, view))  # noqa: S704 - escaped there
-    environment.filters["duration"] = duration
-    return environment
+    made = environment("k8srun.report")
+    made.filters["fragment"] = lambda value, view="": Markup(fragment(value, view))  # noqa: S704 - escaped there
+    made.filters["duration"] = duration
+    return made
 
 
 def duration(seconds: float | None) -> str:
