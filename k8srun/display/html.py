@@ -21,7 +21,6 @@ from k8srun.lab import Lab
 from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural, visible
 
-
 _PACKAGE = "k8srun.display"
 
 
