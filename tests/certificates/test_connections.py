@@ -11,12 +11,25 @@ from k8srun.certificates.case import World
 from k8srun.certificates.expectations import expected_names
 from k8srun.certificates.inventory import inventory
 from k8srun.hostfiles import HostFile, Topic
-from k8srun.kinds import CONFIG_MAP, SERVICE
+from k8srun.kinds import CONFIG_MAP, SECRET, SERVICE, VALIDATING_WEBHOOK
 from k8srun.kubeconfig import Kubeconfig, KubeconfigCluster, KubeconfigContext, KubeconfigUser
 from k8srun.pem import PemBlock
 from k8srun.snapshot import Snapshot
 from k8srun.tls import HandshakeOutcome
-from tests.certificates.cluster import HOST, KUBEADM, PKI, PORT, Cluster, certificate, private, serving, user
+from tests.certificates import der
+from tests.certificates.cluster import (
+    HOST,
+    KUBEADM,
+    PKI,
+    PORT,
+    Cluster,
+    bundle,
+    certificate,
+    private,
+    serving,
+    tls_secret,
+    user,
+)
 from tests.certificates.model import NOW, Entry, authority, key, leaf
 from tests.certificates.scenarios_of_causes import EXPIRED, UNAUTHORIZED, UNKNOWN, stamp
 
@@ -265,3 +278,77 @@ def test_an_ipv6_address_is_written_in_brackets():
 
     assert [cause.id for cause in found.confirmed] == ["san-missing"]
     assert f"'[2001:db8::1]:{PORT}'" in found.next[-1]
+
+
+def two_webhooks(good: Entry, bad: Entry, cluster: Cluster) -> Snapshot:
+    """Two webhooks of two services; the caBundle of the second is wrong. The first lets requests pass when it fails."""
+
+    def webhook(name: str, service: str, policy: str, ca: Entry) -> dict:
+        client = {"service": {"name": service, "namespace": "platform"}, "caBundle": bundle(ca)}
+        return {"name": name, "failurePolicy": policy, "clientConfig": client}
+
+    config = {
+        "metadata": {"name": "policy"},
+        "webhooks": [
+            webhook("first.example", "policy", "Ignore", good),
+            webhook("second.example", "other", "Fail", bad),
+        ],
+    }
+    other = leaf("other", key("P-256", 17), good, der.dns("other.platform.svc"))
+    secrets = (tls_secret("platform", "policy-tls", cluster.webhook), tls_secret("platform", "other-tls", other))
+    cluster.objects = {VALIDATING_WEBHOOK: (config,), SECRET: secrets}
+    return cluster.snapshot()
+
+
+@pytest.mark.parametrize(
+    ("called", "service", "causes", "outcome"),
+    [("first.example", "policy", [], ""), ("second.example", "other", ["wrong-ca-bundle"], "they are refused")],
+)
+@pytest.mark.parametrize("wrapped", ["webhook", "service", "both"])
+def test_of_several_webhooks_the_one_that_was_called_is_judged(called, service, causes, outcome, wrapped):
+    cluster = Cluster()
+    snapshot = two_webhooks(cluster.ca, authority("policy-ca", key("P-256", 20)), cluster)
+    name = f'failed calling webhook "{called}": ' if wrapped != "service" else ""
+    url = f'Post "https://{service}.platform.svc:443/x": ' if wrapped != "webhook" else ""
+
+    found = diagnose(f"{name}{url}x509: certificate signed by unknown authority", snapshot, NOW)
+
+    assert [cause.id for cause in found.confirmed] == causes
+    assert outcome in found.affected
+    if causes:
+        assert "/webhooks/1/clientConfig/caBundle" in found.confirmed[0].fix.commands[-1]
+
+
+def test_a_webhooks_certificate_must_hold_the_name_of_its_service():
+    cluster = Cluster()
+    cluster.webhook = leaf("policy", key("P-256", 17), cluster.ca, der.dns("policy"))
+
+    found = diagnose("", cluster.snapshot(), NOW)
+
+    assert [cause.id for cause in found.confirmed] == ["san-missing"]
+    assert "policy.platform.svc" in found.confirmed[0].fix.summary
+    assert "check.policy.example" in found.affected
+
+
+def test_a_webhook_at_a_url_is_held_against_that_host():
+    cluster = Cluster()
+    client = {"url": "https://hooks.example:8443/check", "caBundle": bundle(cluster.ca)}
+    config = {"metadata": {"name": "w"}, "webhooks": [{"name": "w.example", "clientConfig": client}]}
+    cluster.objects = {VALIDATING_WEBHOOK: (config,)}
+
+    (view,) = [view for view in views(cluster.snapshot()) if view.connection.caller]
+
+    assert (view.connection.name, view.connection.port) == ("hooks.example", 8443)
+
+
+def test_the_date_in_a_message_names_a_ca_or_an_intermediate_where_no_connection_was_seen():
+    cluster = Cluster(observed=False)
+    between = authority("serving-ca", key("P-256", 20), cluster.ca)
+    between.not_after = NOW.replace(month=5, day=1)
+    cluster.etcd_ca.not_after = NOW.replace(month=5, day=2)
+    file = HostFile(f"{PKI}/serving-ca.crt", Topic.PKI, "node-1", pem=certificate(between))
+    snapshot = replace(cluster.snapshot(), files=(*cluster.snapshot().files[1:], file))
+    line = f'Get "https://{HOST}:{PORT}/": ' + EXPIRED
+
+    for ended, cause in ((between.not_after, "intermediate-expired"), (cluster.etcd_ca.not_after, "ca-expired")):
+        assert confirmed(line.format(now=stamp(NOW), bound=stamp(ended)), snapshot) == [cause]
