@@ -192,6 +192,7 @@ def _from_der(der: bytes) -> Certificate:
             f"malformed certificate: {error}", do="Look at it with: openssl x509 -noout -text -in FILE"
         ) from None
     frame = Frame.of(der)
+    serial = parsed.serial_number
     subject = read_name(lambda: parsed.subject)
     issuer = _issuer(_Issued(frame.issuer, parsed))
     key, key_refused, key_unreadable = _key_fields(parsed)
@@ -200,7 +201,7 @@ def _from_der(der: bytes) -> Certificate:
     return Certificate(
         der=der,
         version=1 if parsed.version is x509.Version.v1 else 3,
-        serial=parsed.serial_number,
+        serial=serial,
         signature_algorithm=_signature_algorithm(parsed),
         subject=subject.text,
         issuer=issuer.text,
@@ -213,7 +214,7 @@ def _from_der(der: bytes) -> Certificate:
         public_key_sha256=public_key_sha256(frame.public_key),
         sha256=hashlib.sha256(der).hexdigest(),
         # In the order in which Go reads a certificate.
-        refused=_frame_refused(parsed, frame) or issuer.refused or subject.refused or key_refused or extensions_refused,
+        refused=_frame_refused(serial, frame) or issuer.refused or subject.refused or key_refused or extensions_refused,
         unreadable=tuple(filter(None, unreadable)),
         **key,
         **extensions,
@@ -233,9 +234,9 @@ def _issuer(issued: _Issued) -> DistinguishedName:
     return read_name(lambda: issued.parsed.issuer)
 
 
-def _frame_refused(parsed: x509.Certificate, frame: Frame) -> str:
+def _frame_refused(serial: int, frame: Frame) -> str:
     """Why Go refuses a certificate before it looks at the names."""
-    if parsed.serial_number < 0:
+    if serial < 0:
         return "x509: negative serial number"
     if frame.inner_algorithm != frame.outer_algorithm:
         return "x509: inner and outer signature algorithm identifiers don't match"

@@ -15,9 +15,7 @@ from tests.certificates.mutations.values import HOSTS, NAME_TAGS, NAMES
 @mutation
 def another_string_type_in_the_issuer(rng: random.Random, made: Scenario) -> None:
     position = rng.randrange(len(made.chain) - 1)
-    issuer = made.chain[position].issuer
-    assert issuer
-    common_name = "kubernetes" if issuer is made.root else "intermediate-0"
+    common_name = "kubernetes" if made.chain[position].issuer is made.root else "intermediate-0"
     made.chain[position].issuer_name = der.name((der.COMMON_NAME, common_name), tag=rng.choice(NAME_TAGS))
 
 
