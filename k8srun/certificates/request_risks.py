@@ -6,7 +6,7 @@ the default ClusterRoleBindings, and kubeadm's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -65,13 +65,17 @@ class Risk:
 
 
 def risks(
-    request: SigningRequest, others: Iterable[SigningRequest] = (), certificates: Iterable[Certificate] = ()
+    request: SigningRequest,
+    others: Iterable[SigningRequest] = (),
+    certificates: Iterable[Certificate] = (),
+    nodes: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[Risk, ...]:
     """What is to be known of a request, the worst first; empty when nothing about it is unusual.
 
     Args:
         others: the other requests of the cluster, to recognise a key that is used twice.
         certificates: those that exist already, likewise.
+        nodes: the names and addresses of each node, as far as they are known.
     """
     asked = request.request
     if asked is None:
@@ -81,6 +85,7 @@ def risks(
         *_of_user(request, asked),
         *_of_request(request, asked),
         *_of_signer(request, asked),
+        *_of_names(request, asked, nodes or {}),
         *_of_key(request, asked, others, certificates),
     )
     return tuple(sorted(found, key=lambda risk: -risk.severity.rank))
@@ -108,7 +113,7 @@ def _of_user(request: SigningRequest, asked: CertificateRequest) -> Iterator[Ris
                    " the tokens that can be revoked")  # fmt: skip
     elif user.startswith("system:"):
         yield Risk("system-user", Severity.HIGH, user, f"{shown} is one of the cluster's own users")
-    if user and user != request.username and not _is_bootstrap(request):
+    if user and user != request.username and not _is_bootstrapping(request):
         by = visible(request.username, limit=120) or "nobody that the object names"
         severity = Severity.LOW if MASTERS in request.groups else Severity.MEDIUM
         yield Risk("other-subject", severity, user, f"{by} asks for a certificate of {shown}")
@@ -117,9 +122,8 @@ def _of_user(request: SigningRequest, asked: CertificateRequest) -> Iterator[Ris
 def _of_node(request: SigningRequest, asked: CertificateRequest) -> Iterator[Risk]:
     user, shown = asked.common_name, visible(asked.common_name, limit=120)
     by = visible(request.username, limit=120) or "nobody that the object names"
-    if request.signer in {KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGNER} and (
-        request.username == user or (request.signer == KUBELET_CLIENT_SIGNER and _is_bootstrap(request))
-    ):
+    of_kubelet = request.signer in {KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGNER}
+    if (of_kubelet and request.username == user) or _is_bootstrapping(request):
         return  # the kubelet itself: that is what these signers are for
     why = "may read the Secrets of the pods on its node"
     if request.username != user:
@@ -127,8 +131,10 @@ def _of_node(request: SigningRequest, asked: CertificateRequest) -> Iterator[Ris
     yield Risk("node", Severity.HIGH, user or NODES, f"{shown or 'whoever holds it'} is a node: it {why}")
 
 
-def _is_bootstrap(request: SigningRequest) -> bool:
-    return "system:bootstrappers" in request.groups and request.username.startswith("system:bootstrap:")
+def _is_bootstrapping(request: SigningRequest) -> bool:
+    """Whether it is the first request of a new node: by its bootstrap token, to the signer that is there for that."""
+    by_token = "system:bootstrappers" in request.groups and request.username.startswith("system:bootstrap:")
+    return by_token and request.signer == KUBELET_CLIENT_SIGNER and request.user.startswith(_NODE_USER)
 
 
 def _of_request(request: SigningRequest, asked: CertificateRequest) -> Iterator[Risk]:
@@ -170,9 +176,35 @@ def _of_signer(request: SigningRequest, asked: CertificateRequest) -> Iterator[R
     if expected and not expected - _COMMON_USAGES <= set(request.usages):
         wanted = ", ".join(sorted(expected - _COMMON_USAGES))
         yield Risk("usages", Severity.LOW, wanted, f"without the usage {wanted} the signer refuses it")
-    if asked.names and signer in {CLIENT_SIGNER, KUBELET_CLIENT_SIGNER}:
+
+
+def _of_names(
+    request: SigningRequest, asked: CertificateRequest, nodes: Mapping[str, Collection[str]]
+) -> Iterator[Risk]:
+    if request.signer in {CLIENT_SIGNER, KUBELET_CLIENT_SIGNER} and asked.names:
         named = ", ".join(visible(name, limit=80) for name in asked.names[:5])
         yield Risk("names", Severity.MEDIUM, named, f"a client needs no names, and it asks for {named}")
+    if request.signer != KUBELET_SERVING_SIGNER:
+        return
+    node = asked.common_name.removeprefix(_NODE_USER)
+    known = nodes.get(node)
+    for name in asked.names:
+        shown = visible(name, limit=120)
+        if _is_services(name):
+            why = f"with {shown} the node could pass itself off as a service"
+            yield Risk("names", Severity.HIGH, name, why)
+        elif known is not None and name not in known:
+            why = f"{shown} is no name or address of the node {visible(node, limit=120)}"
+            yield Risk("names", Severity.HIGH, name, why)
+        elif known is None and name in asked.dns_names and name != node:
+            why = f"{shown} is not the node's name; whether it is an address of it was not seen"
+            yield Risk("names", Severity.MEDIUM, name, why)
+
+
+def _is_services(name: str) -> bool:
+    """Whether it is a name by which a Service, the API server's among them, is reached."""
+    labels = name.lower().rstrip(".").split(".")
+    return labels[0] == "kubernetes" or "svc" in labels
 
 
 def _of_key(

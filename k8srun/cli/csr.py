@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from k8srun.certificates.reviews import reviews
+from k8srun.certificates.reviews import NEEDS, reviews
 from k8srun.cli.changing import chosen_context
 from k8srun.cli.csr_changes import REQUESTS, approve_command, deny_command, find_review, submit_command
 from k8srun.cli.csr_output import LIST_SCHEMA, print_reviews, review_document
@@ -90,7 +90,7 @@ def list_command(context: click.Context, *, sources: SourceOptions, output: str,
       k8srun csr list --lab
       kubectl get csr -o yaml | k8srun csr list --from -
     """
-    snapshot = collect(sources, needs=(REQUESTS,), now=now)
+    snapshot = collect(sources, needs=NEEDS, now=now)
     found, gaps = reviews(snapshot), snapshot.unmet(REQUESTS)
     if output == "json":
         documents = [review_document(review) for review in found]
@@ -114,7 +114,7 @@ def fetch_command(*, name: str, key: Path, path: Path, sources: SourceOptions, o
     Example:
       k8srun csr fetch jane --key jane.key --to jane.crt --context
     """
-    request = find_review(collect(sources, needs=(REQUESTS,), now=now), name).request
+    request = find_review(collect(sources, needs=NEEDS, now=now), name).request
     pem = request.certificate_pem
     if not pem:
         raise InputError(

@@ -12,7 +12,7 @@ import click
 
 from k8srun.certificates.request_plans import decision_plan, request_object, submit_plan
 from k8srun.certificates.requests import CLIENT_SIGNER
-from k8srun.certificates.reviews import Review, reviews
+from k8srun.certificates.reviews import NEEDS, Review, reviews
 from k8srun.cli.changing import carry_out, change_options, live_target, print_change
 from k8srun.cli.options import now_option, output_option, source_options
 from k8srun.errors import ExitCode, InputError
@@ -160,7 +160,7 @@ def _decide(
     decision: _Decision, sources: SourceOptions, now: datetime, *, confirm: str, ticket: str, output: str
 ) -> ExitCode:
     target = live_target(sources)
-    review = find_review(collect(sources, needs=(REQUESTS,), now=now), decision.name)
+    review = find_review(collect(sources, needs=NEEDS, now=now), decision.name)
     who = target.identity()
     plan = decision_plan(
         review.request,

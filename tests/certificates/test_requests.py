@@ -28,6 +28,7 @@ from k8srun.certificates.reviews import reviews
 from k8srun.errors import InputError, RefusedError
 from k8srun.findings import Severity
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
+from k8srun.kinds import NODE as NODE_KIND
 from k8srun.pem import read_pem
 from k8srun.plan import Action
 from k8srun.planfile import plan_text, problems, read_plan
@@ -130,6 +131,49 @@ def test_a_kubelets_own_request_is_ordinary(item):
 def test_a_serving_certificate_that_a_bootstrap_token_asks_for_is_not():
     item = signing_request(NODE, NODES, signer=KUBELET_SERVING_SIGNER, usages=["server auth"], **BOOTSTRAP)
     assert found(item)["node"][0] is Severity.HIGH
+
+
+def test_a_bootstrap_token_that_asks_for_a_person_is_called_out():
+    assert (
+        found(signing_request("jane", signer=KUBELET_CLIENT_SIGNER, **BOOTSTRAP))["other-subject"][0] is Severity.MEDIUM
+    )
+    assert found(signing_request("jane", **BOOTSTRAP))["other-subject"][0] is Severity.MEDIUM
+    assert found(signing_request(NODE, NODES, **BOOTSTRAP))["node"][0] is Severity.HIGH
+
+
+def serving(*names):
+    sans = [x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names]
+    return signing_request(NODE, NODES, signer=KUBELET_SERVING_SIGNER, usages=["server auth"], sans=sans)
+
+
+@pytest.mark.parametrize(
+    ("names", "severities"),
+    [
+        (["node-1", "192.0.2.11"], []),
+        (["node-1", "kubernetes.default.svc"], [Severity.HIGH]),
+        (["kubernetes"], [Severity.HIGH]),
+        (["policy.platform.svc.cluster.local"], [Severity.HIGH]),
+        (["node-1.example"], [Severity.MEDIUM]),
+    ],
+)
+def test_a_kubelet_that_asks_for_names_of_others_is_called_out(names, severities):
+    assert [risk.severity for risk in risks(read_signing_request(serving(*names)))] == severities
+
+
+@pytest.mark.parametrize(
+    ("names", "severities"),
+    [
+        (["node-1", "node-1.example", "192.0.2.11"], []),
+        (["node-2"], [Severity.HIGH]),
+        (["192.0.2.12"], [Severity.HIGH]),
+        (["kubernetes.default.svc"], [Severity.HIGH]),
+    ],
+)
+def test_where_the_nodes_are_known_a_kubelets_names_are_held_against_them(names, severities):
+    addresses = [{"type": "InternalIP", "address": "192.0.2.11"}, {"type": "Hostname", "address": "node-1.example"}]
+    node = {"metadata": {"name": "node-1"}, "status": {"addresses": addresses}}
+    cluster = Cluster(objects={CERTIFICATE_SIGNING_REQUEST: (serving(*names),), NODE_KIND: (node,)})
+    assert [risk.severity for risk in reviews(cluster.snapshot())[0].risks] == severities
 
 
 def test_a_short_key_is_weak():
