@@ -85,8 +85,9 @@ def _list(old: list[Any], new: list[Any], path: Path, noise: frozenset[tuple[str
 
 def _by(identity: str, items: list[Any]) -> dict[str, Any] | None:
     """The items by what identifies them; None when that is missing or not unique."""
-    names = [item.get(identity) if isinstance(item, Mapping) else None for item in items]
-    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+    found = [item.get(identity) if isinstance(item, Mapping) else None for item in items]
+    names = [name for name in found if isinstance(name, str)]
+    if len(names) < len(items) or len(set(names)) < len(names):
         return None
     return dict(zip(names, items, strict=True))
 

@@ -53,9 +53,9 @@ def _of_pod(pod: Mapping[str, Any], file: HostFile) -> Iterator[Named]:
     for container in _mappings(spec.get("containers")):
         words = [str(word) for part in ("command", "args") for word in _list(container.get(part))]
         mounts = [
-            (str(mount.get("mountPath")), volumes[mount.get("name")])
+            (str(mount.get("mountPath")), source)
             for mount in _mappings(container.get("volumeMounts"))
-            if isinstance(volumes.get(mount.get("name")), str)
+            if isinstance(source := volumes.get(mount.get("name")), str)
         ]
         for named in _of_words(" ".join(words), file):
             path = _on_host(named.path, mounts)
