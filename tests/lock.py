@@ -12,9 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 HEADER = "# Made by `make lock` from pyproject.toml. Do not edit.\n"
 OPTIONS = (
-    "--universal --python-version 3.11 --generate-hashes --upgrade --quiet"
-    " --no-emit-index-url --no-emit-find-links --no-header --no-annotate"
-).split()
+    "--universal", "--python-version=3.11", "--generate-hashes", "--upgrade", "--quiet",
+    "--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate",
+)  # fmt: skip
 
 
 def lock(target: str, *options: str) -> None:
