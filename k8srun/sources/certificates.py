@@ -23,7 +23,10 @@ from k8srun.x509.keys import key_type, public_key_sha256
 
 STDIN = "standard input"
 _MAX_PASSWORD = 4096
-_KUBECONFIG = re.compile(rb"""^[ \t{]*["']?(?:clusters|users|contexts|current-context)["']?[ \t]*:""", re.MULTILINE)
+# One of its fields, at the beginning of a line or within JSON.
+_KUBECONFIG = re.compile(
+    rb"""(?:^|[{,])[ \t]*["']?(?:clusters|users|contexts|current-context)["']?[ \t]*:""", re.MULTILINE
+)
 # PFX ::= SEQUENCE { version INTEGER (3), … }; the length of the sequence takes any of its forms.
 _PFX = re.compile(rb"\x30(?:[\x00-\x80]|\x81.|\x82..|\x83...|\x84....)\x02\x01\x03", re.DOTALL)
 _FORMS = "Give PEM, DER, PKCS #12 or a kubeconfig; of manifests: k8srun certs list --from FILE"
@@ -63,7 +66,7 @@ def read_certificates(path: str, *, password: bytes | None = None, stdin: Binary
     if b"-----BEGIN " not in data:
         if _PFX.match(data):
             return CertificateFile(_pem_file(where, _pkcs12(data, password, where)), "PKCS #12")
-        if _KUBECONFIG.search(data):
+        if data[:512].lstrip()[:1] != b"<" and _KUBECONFIG.search(data):
             base = None if path == "-" else Path(path).parent
             return CertificateFile(_kubeconfig_file(data, where, base), "kubeconfig")
         if data[:1] == b"\x30":
