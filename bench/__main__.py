@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-MEASUREMENTS = ("collection", "memory", "runs")
+MEASUREMENTS = ("collection", "memory", "certificates", "runs")
 
 
 def main(names: list[str]) -> None:
