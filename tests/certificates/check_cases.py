@@ -84,9 +84,11 @@ def truncated() -> Snapshot:
 
 
 def ordinary_requests() -> Snapshot:
-    """One that waits and asks for nothing special, one that was approved."""
+    """One that waits and asks for nothing special, one that was approved, and a risky one that was denied."""
     waiting, approved = signing_request("jane", ["developers"]), signing_request("mara", ["developers"], approved=True)
-    return Cluster(objects={CERTIFICATE_SIGNING_REQUEST: (waiting, approved)}).snapshot()
+    denied = signing_request("eve", ["system:masters"])
+    denied["status"] = {"conditions": [{"type": "Denied", "status": "True"}]}
+    return Cluster(objects={CERTIFICATE_SIGNING_REQUEST: (waiting, approved, denied)}).snapshot()
 
 
 def risky_request() -> Snapshot:
