@@ -75,7 +75,7 @@ def explained(world: World, view: View) -> tuple[Explained, ...]:
             status,
             problem.message,
             problem.kind,
-            tuple(dict.fromkeys((*problem.evidence, *facts))),
+            facts or problem.evidence,
         )
         for problem in view.problems
         for cause, status, facts in _causes(world, view, problem)
