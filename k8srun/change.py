@@ -53,6 +53,7 @@ class FailureKind(StrEnum):
     UNREACHABLE = "the server could not be reached"
     LOST = "the connection was lost after the request was sent"
     LOCAL = "a local file"
+    BY_HAND = "to be done by hand"
     TIMED_OUT = "it did not happen in time"
     OTHER = "refused"
 
@@ -81,6 +82,7 @@ class Validation(StrEnum):
     SIMULATED = "simulated, no server has judged it"
     CLIENT = "not validated by the server"
     LOCAL = "a local file"
+    BY_HAND = "to be done by hand"
     NONE = "cannot be tried"
     DONE = "done already"
 
@@ -137,6 +139,7 @@ class Preview:
         permissions: what the steps need, and whether the caller holds it.
         blockers: why it cannot be applied, a sentence each.
         resumes: id of the run in the journal that applying it goes on with; empty for a new one.
+        applied: the run that has applied the plan already, when and by whom; empty if none has, or it was taken back.
     """
 
     plan: Plan
@@ -149,6 +152,7 @@ class Preview:
     expires: datetime | None = None
     blockers: tuple[str, ...] = ()
     resumes: str = ""
+    applied: str = ""
 
     @property
     def missing(self) -> tuple[Permission, ...]:
@@ -211,7 +215,7 @@ class Outcome:
         run: its id in the journal; empty for a preview.
         steps: one for each step of the plan, in its order.
         answers: the plan's questions, asked again.
-        next: how to go on and how to undo, exact commands.
+        next: how to go on and how to take it back, a sentence each.
     """
 
     status: ChangeStatus

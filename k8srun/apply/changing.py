@@ -217,13 +217,11 @@ def _next(status: ChangeStatus, run: Run, outcomes: Sequence[StepOutcome]) -> tu
     """How to go on and how to take back, where there is anything to."""
     by_hand = [outcome.number for outcome in outcomes if outcome.state is StepState.BY_HAND]
     done = any(outcome.state is StepState.DONE for outcome in outcomes)
-    commands = []
+    ways = []
     if by_hand:
-        commands.append(
-            f"k8srun plan apply FILE --done {by_hand[0]}  # once the commands of step {by_hand[0]} were run"
-        )
+        ways.append(f"Run the commands of step {by_hand[0]}, then go on: the same again with --done {by_hand[0]}.")
     elif status is not ChangeStatus.APPLIED:
-        commands.append("k8srun plan apply FILE  # preview what is left, then confirm it to go on")
+        ways.append("To go on: preview the same plan again, and confirm what is left of it.")
     if done or status is ChangeStatus.IN_DOUBT:
-        commands.append(f"k8srun plan undo --run {run.id}  # take back what was done")
-    return tuple(commands)
+        ways.append(f"To take back what was done: k8srun plan undo --run {run.id}")
+    return tuple(ways)

@@ -66,7 +66,7 @@ class Examination:
         if self._is_done(number, step):
             return self._already_done(number, step)
         if step.action is Action.HOST:
-            return Examined(StepPreview(number, step, Validation.NONE, "to be done by hand"), state="by hand")
+            return Examined(StepPreview(number, step, Validation.BY_HAND), state="by hand")
         try:
             if step.action is Action.KUBECONFIG:
                 return _kubeconfig(number, step)

@@ -19,6 +19,7 @@ from k8srun.apply.refusals import failure
 from k8srun.apply.simulate import afterwards
 from k8srun.apply.target import ApiObject, NotDone, Request, Written
 from k8srun.change import ClusterIdentity, FailureKind
+from k8srun.errors import InputError
 from k8srun.jsonpatch import PatchError, equal
 from k8srun.kinds import NAMESPACE, RESOURCES, SECRET, SERVICE_ACCOUNT, Resource
 from k8srun.lab import Lab
@@ -42,9 +43,7 @@ class LabTarget:
     def identity(self) -> ClusterIdentity:
         """The lab's cluster; who asks is the user of its kubeconfig."""
         system = self._store.objects().get(_SYSTEM)
-        subject = certificate_of(self._lab.kubeconfig).subject
-        names = [str(name.value) for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-        groups = tuple(str(name.value) for name in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
+        names, groups = self._who()
         return ClusterIdentity(
             uid=system["metadata"]["uid"] if system else "",
             server=f"lab {self._lab.directory}",
@@ -53,6 +52,15 @@ class LabTarget:
             groups=groups,
             problem="" if system else "there is no namespace kube-system",
         )
+
+    def _who(self) -> tuple[list[str], tuple[str, ...]]:
+        """The names in the client certificate; none where that is what the incident has broken."""
+        try:
+            subject = certificate_of(self._lab.kubeconfig).subject
+        except InputError:
+            return [], ()
+        names = [str(name.value) for name in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        return names, tuple(str(name.value) for name in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
 
     def resource(self, target: ObjectRef) -> Resource:
         """How the object's kind would be served."""

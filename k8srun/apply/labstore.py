@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from k8srun.apply.target import ApiObject
 from k8srun.atomic import write_atomically
+from k8srun.codec import parse_json, pretty
 from k8srun.errors import InputError
 from k8srun.kinds import Kind, kind_of
-from k8srun.lab.files import LOADER, dump
 
 _CLUSTER = "cluster"
 
@@ -52,7 +50,7 @@ class LabStore:
             InputError: a file is not a lab's any more.
         """
         found: dict[Key, ApiObject] = {}
-        for path in sorted(self._folder.glob("*.yaml")):
+        for path in sorted(self._folder.glob("*.json")):
             for item in self._documents(path):
                 found[key_of(item)] = item
         return found
@@ -76,24 +74,25 @@ class LabStore:
                 self._read.pop(path, None)
 
     def _path(self, key: Key) -> Path:
-        return self._folder / f"{key[1] or _CLUSTER}.yaml"
+        return self._folder / f"{key[1] or _CLUSTER}.json"
 
     def _documents(self, path: Path) -> list[ApiObject]:
         changed = path.stat().st_mtime_ns
         known = self._read.get(path)
         if known is None or known[0] != changed:
             try:
-                documents: list[Any] = [item for item in yaml.load_all(path.read_bytes(), Loader=LOADER) if item]
+                documents: list[Any] = parse_json(path.read_bytes(), where=str(path))["items"]
                 for item in documents:
                     key_of(item)
-            except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+            except (KeyError, TypeError, AttributeError):
                 raise InputError(
-                    "this is no manifest of a lab any more", where=str(path), do="Build it anew: k8srun lab reset."
+                    "this is no manifest of a lab any more", where=str(path), do="Build the lab anew with --force."
                 ) from None
             known = (changed, documents)
             self._read[path] = known
         return known[1]
 
     def _write(self, path: Path, documents: list[ApiObject]) -> None:
-        write_atomically(path, dump(*documents).encode())
+        whole = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": documents}
+        write_atomically(path, f"{pretty(whole)}\n".encode())
         self._read.pop(path, None)

@@ -144,6 +144,18 @@ def latest(entries: Iterable[Entry], plan: Plan, cluster: str) -> Run | None:
     return None
 
 
+def latest_of(entries: Iterable[Entry], plan: Plan) -> Run:
+    """The last run of a plan that was not taken back wholly, against whichever cluster.
+
+    Raises:
+        InputError: there is none.
+    """
+    for run in reversed(runs_of(entries)):
+        if run.plan.digest == plan.digest and not run.is_taken_back:
+            return run
+    raise InputError("the journal knows no run of this plan", do="List them: k8srun journal list.")
+
+
 def find(entries: Iterable[Entry], wanted: str) -> Run:
     """The run whose id begins with `wanted`.
 

@@ -24,6 +24,8 @@ COMMANDS = {
     "certs": "k8srun.cli.certs:certs",
     "csr": "k8srun.cli.csr:csr",
     "pki": "k8srun.cli.pki:pki",
+    "plan": "k8srun.cli.plan:plan",
+    "journal": "k8srun.cli.journal:journal",
     "lab": "k8srun.cli.lab:lab",
 }
 

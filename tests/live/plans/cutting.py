@@ -65,6 +65,8 @@ class CuttingProxy:
                 client.close()
                 continue
             server = socket.create_connection(("127.0.0.1", self._target_port))
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self._pairs.add((client, server))
             for act in (self._up, self._back):
