@@ -20,8 +20,11 @@ def predictions(case: Case, known: Iterable[str]) -> tuple[Prediction, ...]:
         known: the causes that are confirmed already.
     """
     found: dict[str, Prediction] = {}
-    for prediction in (*_of_server(case), *_of_client(case)):
-        if prediction.cause not in set(known):
+    confirmed = set(known)
+    # Another server's certificate is not mended: once the right server answers, its own counts.
+    of_server = () if "wrong-endpoint" in confirmed else _of_server(case)
+    for prediction in (*of_server, *_of_client(case)):
+        if prediction.cause not in confirmed:
             found.setdefault(prediction.cause, prediction)
     return tuple(found.values())
 

@@ -137,6 +137,7 @@ def test_another_programs_certificate_at_the_api_servers_address_is_another_serv
     found = diagnose("", cluster.snapshot(), NOW)
 
     assert [cause.id for cause in found.confirmed] == ["wrong-endpoint"]
+    assert found.hidden == ()
     assert "is the certificate of a kubelet, where a kube-apiserver is expected" in found.confirmed[0].evidence[0].fact
 
 
