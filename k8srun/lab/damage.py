@@ -14,7 +14,7 @@ from k8srun.pki.issuing import Pki
 
 
 def change_file(node_root: Path, path: str, change: FileChange, pki: Pki) -> None:
-    """Change one file of a node; its mode and whether it is a link stay as they are.
+    """Change one file of a node; its mode stays as it is, but nobody else may read a key.
 
     Raises:
         InputError: there is no such file, or no such certificate.
@@ -24,6 +24,7 @@ def change_file(node_root: Path, path: str, change: FileChange, pki: Pki) -> Non
         target.write_bytes(pki[change.certificate].certificate_pem)
         return
     if change.key:
+        target.chmod(0o600)
         target.write_bytes(pki[change.key].key_pem)
         return
     if not os.path.lexists(target):

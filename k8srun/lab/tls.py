@@ -87,7 +87,7 @@ class Tls:
     def _believes(self, certificate: x509.Certificate) -> bool:
         if not certificate.not_valid_before_utc <= self._now <= certificate.not_valid_after_utc:
             return False
-        if ExtendedKeyUsageOID.CLIENT_AUTH not in _usages(certificate):
+        if not _is_for_clients(certificate):
             return False
         try:
             certificate.verify_directly_issued_by(self._client_ca)
@@ -110,8 +110,13 @@ def _user(certificate: x509.Certificate) -> User:
     return User("".join(values(NameOID.COMMON_NAME)), groups)
 
 
-def _usages(certificate: x509.Certificate) -> tuple[x509.ObjectIdentifier, ...]:
-    return tuple(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+def _is_for_clients(certificate: x509.Certificate) -> bool:
+    """Without extended key usages a certificate is good for any use."""
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usages
 
 
 def _hear_out(connection: socket.socket) -> None:

@@ -28,14 +28,17 @@ Get = Callable[..., tuple[int, Any]]
 def get(tmp_path: Path) -> Get:
     """Asks as the engineer does, or without a client certificate; the server's is another test's concern."""
 
-    def ask(lab: Lab, served: Served, path: str, *, certificate: bool = True, method: str = "GET") -> tuple[int, Any]:
+    def ask(
+        lab: Lab, served: Served, path: str, *, certificate: bool = True, method: str = "GET", token: str = ""
+    ) -> tuple[int, Any]:
         context = ssl._create_unverified_context()
         if certificate:
             user = yaml.safe_load(lab.kubeconfig.read_text())["users"][0]["user"]
             pem = tmp_path / "client.pem"
             pem.write_bytes(b"".join(base64.b64decode(user[f"client-{part}-data"]) for part in ("certificate", "key")))
             context.load_cert_chain(pem)
-        request = urllib.request.Request(served.url + path, method=method)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(served.url + path, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, context=context, timeout=10) as answer:
                 return answer.status, json.loads(answer.read())
@@ -139,6 +142,37 @@ def connect(served: Served) -> socket.socket:
     connection = socket.create_connection((served.host, served.port))
     connection.settimeout(None)
     return connection
+
+
+def test_plain_http_to_the_tls_port_is_answered_as_gos_server_does(served: dict[str, Served]) -> None:
+    with connect(served["healthy"]) as connection:
+        connection.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+
+    assert answer == b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+
+def test_a_token_is_unauthorized(labs: dict[str, Lab], served: dict[str, Served], get: Get) -> None:
+    status, _ = get(labs["healthy"], served["healthy"], "/version", certificate=False, token="any")
+
+    assert status == 401
+
+
+def test_a_certificate_for_servers_is_no_clients(labs: dict[str, Lab], served: dict[str, Served], get: Get) -> None:
+    name = "client-certificate-usage"
+
+    assert get(labs[name], served[name], "/api/v1/pods")[0] == 401
+
+
+def test_what_the_process_holds_in_memory_is_served_until_it_is_restarted(tmp_path: Path) -> None:
+    lab = build(tmp_path / "lab", "process-not-restarted")
+    on_disk = (lab.node_root / "etc/kubernetes/pki/apiserver.crt").read_text()
+
+    with lab.serve() as served:
+        assert ssl.get_server_certificate((served.host, served.port)) != on_disk
+    lab.held.unlink()
+    with lab.serve() as served:
+        assert ssl.get_server_certificate((served.host, served.port)) == on_disk
 
 
 def test_a_silent_client_delays_nobody(labs: dict[str, Lab], served: dict[str, Served], get: Get) -> None:

@@ -30,7 +30,7 @@ func main() {
 		panic(err)
 	}
 	config.Time = func() time.Time { return present }
-	if len(os.Args) > 4 {
+	if len(os.Args) > 4 && os.Args[4] != "" {
 		config.ServerName = os.Args[4]
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}, Timeout: 10 * time.Second}
