@@ -15,6 +15,7 @@ from k8srun.certificates.card import card
 from k8srun.certificates.contents import Contents, Item
 from k8srun.certificates.inventory import Bundle
 from k8srun.certificates.listing import Listed
+from k8srun.certificates.roles import BY_ID
 from k8srun.certificates.verification import VerificationVerdict
 from k8srun.diagnosis import CauseStatus
 from k8srun.snapshot import Gap, Snapshot
@@ -63,7 +64,7 @@ def _add_certificate(table: Table, row: Listed) -> None:
     facts = (
         row.where,
         f"{row.subject}, {issuer}, {row.key_type}",
-        _shortened(row.serves or row.used_by, "; "),
+        _shortened(row.serves or row.used_by or _title(row), "; "),
         row.error,
     )
     table.add_row(
@@ -73,6 +74,10 @@ def _add_certificate(table: Table, row: Listed) -> None:
         "\n".join(visible(fact, limit=300) for fact in facts if fact),
         style=_STYLES[row.validity] or ("yellow" if soon else ""),
     )
+
+
+def _title(row: Listed) -> tuple[str, ...]:
+    return (BY_ID[row.role].title,) if row.role in BY_ID else ()
 
 
 def _print_keys(out: Console, rows: Sequence[Listed]) -> None:
