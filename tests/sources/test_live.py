@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from k8srun.snapshot import Area, Gap, GapReason, Need, Snapshot
 from k8srun.sources import contexts, exchange, target, transport
 from k8srun.sources.live import observe_server, read_live
 from k8srun.tls import HandshakeOutcome
+from tests.controlplane.pki import Authority
 from tests.sources.scripted import Answer, Script, answer, drop, error, hang, serving
 
 CANARY = "canary-4f1d0e-0123456789abcdef"
@@ -54,7 +56,9 @@ def items(*names: str, following: str = "", **metadata: object) -> Answer:
     return answer({"kind": "PodList", "metadata": {"continue": following}, "items": listed})
 
 
-def discovery(*kinds: tuple[str, str, str, str], stale: str = "") -> dict[str, list[Answer]]:
+def discovery(
+    *kinds: tuple[str, str, str, str], stale: str = "", verbs: tuple[str, ...] = ("get", "list")
+) -> dict[str, list[Answer]]:
     """Aggregated discovery of kinds as (group, version, plural, kind)."""
 
     def group(name: str, version: str, resources: list[dict]) -> dict:
@@ -66,7 +70,7 @@ def discovery(*kinds: tuple[str, str, str, str], stale: str = "") -> dict[str, l
 
     groups: dict[str, list[dict]] = {"": [], "apps": []}
     for name, version, plural, kind in kinds:
-        resource = {"resource": plural, "responseKind": {"kind": kind}, "scope": "Namespaced", "verbs": ["get", "list"]}
+        resource = {"resource": plural, "responseKind": {"kind": kind}, "scope": "Namespaced", "verbs": list(verbs)}
         groups.setdefault(name, []).append(group(name, version, [resource]))
     if stale:
         groups.setdefault(stale, []).append(group(stale, "v1", []))
@@ -326,6 +330,13 @@ class TestWhatTheServerDoesNotServe:
             snapshot = read(script, metrics)
         assert "metrics.k8s.io does not answer" in snapshot.unmet(Need.objects(metrics))[0].detail
 
+    def test_a_kind_that_can_only_be_created_is_none_that_has_objects(self, read):
+        reviews = Kind("authentication.k8s.io", "TokenReview")
+        groups = discovery(("authentication.k8s.io", "v1", "tokenreviews", "TokenReview"), verbs=("create",))
+        with serving(api(**groups)) as script:
+            assert read(script, reviews).unmet(Need.objects(reviews)) == ()
+            assert script.requests("/apis/authentication.k8s.io/v1/tokenreviews") == []
+
     def test_discovery_is_asked_once_for_all_kinds(self, read):
         with serving(api(**discovery(("", "v1", "pods", "Pod")))) as script:
             read(script, POD, DEPLOYMENT, NODE, CONFIG_MAP)
@@ -446,6 +457,20 @@ class TestWhenNothingCanBeRead:
             gap = self.evidence(read_live(kubeconfig=str(path), needs=[Need.objects(POD)], now=NOW))
             assert [seen for seen in script.seen if seen.path == "/version"] == []
         assert gap.detail.startswith(detail)
+
+    def test_a_key_of_another_certificate_still_lets_the_server_be_seen(self, tmp_path):
+        pairs = [Authority("kubernetes").issue("jane") for _ in range(2)]
+        user = {
+            "client-certificate-data": base64.b64encode(pairs[0].certificate).decode(),
+            "client-key-data": base64.b64encode(pairs[1].key).decode(),
+        }
+        with serving(api()) as script:
+            path = write(tmp_path, script.url.replace("http:", "https:"), user)
+            snapshot = read_live(kubeconfig=str(path), needs=[Need.objects(POD)], now=NOW)
+        gap = self.evidence(snapshot)
+        assert (gap.reason, "mismatch" in gap.detail) == (GapReason.TLS, True)
+        assert snapshot.endpoints[0].client_certificate == b""
+        assert snapshot.endpoints[0].outcome is HandshakeOutcome.PLAIN_HTTP
 
     def test_a_ca_that_cannot_be_read_is_a_tls_failure(self, tmp_path):
         path = write(tmp_path, "https://127.0.0.1:1", **{"certificate-authority": "gone.crt"})
