@@ -32,8 +32,6 @@ _MIGHTY_GROUPS = {
 }
 _MIGHTY_USERS = {
     "system:kube-controller-manager": "may read every Secret and issue tokens of every ServiceAccount",
-    "system:apiserver": "is the API server to itself and to webhooks",
-    "kubernetes-admin": "is bound to cluster-admin by older versions of kubeadm",
 }
 _COMMON_USAGES = {"digital signature", "key encipherment"}
 _SIGNING_USAGES = {"cert sign", "crl sign", "signing", "any"}

@@ -222,3 +222,32 @@ def test_what_the_server_says_of_who_asked_is_what_is_judged(control_plane, cli,
     assert review.severity is Severity.LOW
     assert review.request.item["kind"] == "CertificateSigningRequest"
     assert decision_plan(review.request, review.risks, cluster="uid").steps[0].target.uid == review.request.uid
+
+
+@pytest.mark.parametrize(
+    ("user", "groups", "attributes"),
+    [
+        ("eve", [ADMINS], {"verb": "*", "group": "*", "resource": "*"}),
+        ("system:kube-controller-manager", [], {"verb": "get", "resource": "secrets"}),
+        (
+            "system:kube-controller-manager",
+            [],
+            {"verb": "create", "resource": "serviceaccounts", "subresource": "token"},
+        ),
+    ],
+)
+def test_who_is_called_critical_may_do_that_on_a_real_server(control_plane, user, groups, attributes):
+    review = {"spec": {"user": user, "groups": groups, "resourceAttributes": attributes}}
+    status = control_plane.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]
+    assert status["allowed"]
+
+
+def test_a_certificate_with_the_name_of_a_service_account_has_that_accounts_rights(control_plane):
+    namespace = control_plane.create_namespace()
+    grant = binding(namespace)
+    grant["subjects"] = [{"kind": "ServiceAccount", "name": "default", "namespace": namespace}]
+    control_plane.create(f"/apis/{RBAC}/v1/namespaces/{namespace}/roles", role(namespace))
+    control_plane.create(f"/apis/{RBAC}/v1/namespaces/{namespace}/rolebindings", grant)
+    path, user = f"/api/v1/namespaces/{namespace}/pods/none", f"system:serviceaccount:{namespace}:default"
+    assert control_plane.request("GET", path, user="nobody")[0] == 403
+    assert control_plane.wait_until("the grant", lambda: control_plane.request("GET", path, user=user)[0] == 404)
