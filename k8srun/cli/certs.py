@@ -155,6 +155,8 @@ def verify_command(
     given = [path for path in (leaf, roots, intermediates) if path]
     if given.count("-") > 1:
         raise InputError("standard input can be read only once", do="Give the others as files.")
+    if not name.isprintable():
+        raise InputError(f"{visible(name, limit=80)!r} is no host name and no address", where="--name")
     password = read_password(password_file) if password_file else None
     files = {path: read_certificates(path, password=password).file for path in dict.fromkeys(given)}
     snapshot = _snapshot(now, *files.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -61,7 +62,8 @@ def read_certificates(path: str, *, password: bytes | None = None, stdin: Binary
     Raises:
         InputError: the file cannot be read, or holds nothing of the kind; the message says what it holds instead.
     """
-    where = STDIN if path == "-" else path
+    # A file's name may be any bytes; as a place it has to be text.
+    where = STDIN if path == "-" else os.fsencode(path).decode(errors="replace")
     data = _read(path, stdin or sys.stdin.buffer, MAX_BYTES)
     if b"-----BEGIN " not in data:
         if _PFX.match(data):

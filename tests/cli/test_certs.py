@@ -278,6 +278,13 @@ def test_a_file_that_is_none_is_refused(folder):
         assert "Permission denied" in refusal("show", "ca.crt")
 
 
+def test_a_file_whose_name_is_no_text_is_read_all_the_same(folder):
+    name = os.fsdecode(b"\xff.pem")
+    Path(name).write_text(pem(CA))
+    assert answer("show", name)["file"] == "\ufffd.pem"
+    assert answer("verify", "server.crt", "--roots", name)["verdict"] == "ok"
+
+
 def test_a_wrong_password_and_a_missing_one_are_told_apart(folder):
     assert "needs a password, or is damaged" in refusal("show", "store.p12")
     assert "--password-file" in refusal("show", "store.p12")
@@ -401,6 +408,8 @@ def test_a_broken_block_among_the_roots_is_reported_beside_the_verdict(folder):
 
 
 @pytest.mark.parametrize(("arguments", "complaint"), [
+    (("verify", "ca.crt", "--roots", "ca.crt", "--name", "a\udcffb"), "is no host name"),
+    (("verify", "ca.crt", "--roots", "ca.crt", "--name", "a\nb"), "is no host name"),
     (("verify", "-", "--roots", "-"), "standard input can be read only once"),
     (("verify", "key.der", "--roots", "ca.crt"), "key.der: no certificate"),
     (("verify", "server.crt", "--roots", "key.der"), "key.der: no certificate"),
