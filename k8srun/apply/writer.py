@@ -20,8 +20,8 @@ from urllib3 import exceptions
 from urllib3.connection import HTTPConnection
 
 from k8srun import __version__
+from k8srun.scrub import scrub
 from k8srun.sources.connection import Connection, tls_words
-from k8srun.sources.scrub import scrub
 from k8srun.text import visible
 
 _CONNECT_SECONDS = 10.0

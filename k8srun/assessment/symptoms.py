@@ -14,11 +14,12 @@ from functools import cached_property
 from k8srun.certificates.case import World
 from k8srun.certificates.catalogue import nearest
 from k8srun.certificates.diagnosis import DOMAIN, diagnose_message
-from k8srun.certificates.messages import normalized, read, reduced
+from k8srun.certificates.messages import normalized, read
 from k8srun.certificates.needs import DIAGNOSIS_NEEDS as CERTIFICATE_NEEDS
 from k8srun.certificates.survey import survey
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
+from k8srun.scrub import scrub
 from k8srun.snapshot import Need, Snapshot
 from k8srun.text import visible
 
@@ -114,7 +115,7 @@ def _not_recognised(text: str) -> Diagnosis:
     other = next((meaning for pattern, meaning in _OTHER_MATTERS if pattern.search(plain[:10_000])), "")
     resembling = tuple(message for domain in DOMAINS for message in domain.nearest(text))
     return Diagnosis(
-        symptom=visible(reduced(plain), limit=2000),
+        symptom=visible(scrub(plain), limit=2000),
         recognised=False,
         meaning=f"Not a certificate error; it looks like {other}." if other else "Not a message that k8srun knows.",
         nearest=() if other else resembling,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from k8srun.certificates.catalogue import entry_of, matches
 from k8srun.certificates.entry import Entry
 from k8srun.certificates.wrappers import Wrapper, unwrap
+from k8srun.scrub import scrub
 from k8srun.text import visible
 
 MAX_TEXT = 4 * 1024 * 1024
@@ -23,17 +24,6 @@ _ESCAPED_QUOTE = re.compile(r"\\+(?=[\"'])")
 _ESCAPED_NEWLINE = re.compile(r"\\+n(?![a-z]{2})")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
-)
-_SECRETS = (
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
-    (re.compile(r"\b(bearer|basic) +[\w.~+/=-]{16,}", re.IGNORECASE), r"\1 [removed]"),
-    (
-        re.compile(
-            r"(\btoken|password|passwd|secret|client-key-data|api[_-]?key)([=:] ?\"?)[^\s\"',;&]+", re.IGNORECASE
-        ),
-        r"\1\2[removed]",
-    ),
-    (re.compile(r"(https?://)[^\s/@]+@"), r"\1"),
 )
 # A line without any of these can match no row; the test of the catalogue holds them to it.
 TRIGGER = re.compile(
@@ -110,13 +100,6 @@ def normalized(text: str) -> str:
     return _PRIVATE_KEY.sub("[private key]", _ESCAPED_NEWLINE.sub("\n", plain).replace("\r", "\n"))
 
 
-def reduced(text: str) -> str:
-    """A text without what looks like a secret: what may be shown and kept."""
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
 def _logical_lines(text: str) -> Iterator[str]:
     """Lines that may hold a message. One that ends inside of brackets or quotes goes on in the next."""
     pending, count = "", 0
@@ -156,12 +139,12 @@ def _symptom(line: str, found: list[tuple[Entry, re.Match[str]]]) -> Symptom:
     groups: dict[str, str] = {}
     for _, other in found:  # an inner message tells what the outer does not: the dates within the apiserver's refusal
         groups = {**{name: value for name, value in other.groupdict().items() if value}, **groups}
-    before = reduced(line[: match.start()])
+    before = scrub(line[: match.start()])
     return Symptom(
         family=entry.family,
-        message=visible(reduced(_core(line, match)), limit=600),
-        line=visible(reduced(line), limit=2000),
-        wrapper=unwrap(before + reduced(line[match.start() :]), len(before)),
+        message=visible(scrub(_core(line, match)), limit=600),
+        line=visible(scrub(line), limit=2000),
+        wrapper=unwrap(before + scrub(line[match.start() :]), len(before)),
         time=_time(groups.get("time", "")),
         bound=_time(groups.get("bound", "")),
         valid_for=_names(groups.get("names", "")),

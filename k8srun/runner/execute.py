@@ -18,7 +18,7 @@ from k8srun.runner.folder import new_id, open_folder, save_notebook, save_record
 from k8srun.runner.job import CELL, LOG, OUTPUT, REPORT, RESULT, Job, WorkerReport
 from k8srun.runner.outcome import Outcome, Thresholds, Traces, exit_code, judge
 from k8srun.runner.process import private_folder, run_worker
-from k8srun.sources.scrub import scrub
+from k8srun.scrub import scrub
 
 _LOG_TAIL = 2000
 

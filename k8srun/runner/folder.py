@@ -18,7 +18,7 @@ from k8srun.codec import decode, encode, parse_json, pretty
 from k8srun.errors import ExitCode, InputError
 from k8srun.record import RunRecord, RunStatus
 from k8srun.runbook import INJECTED_TAG, source, tags
-from k8srun.sources.scrub import scrub
+from k8srun.scrub import scrub
 
 RECORD = "run.json"
 NOTEBOOK = "notebook.ipynb"

@@ -10,7 +10,7 @@ from k8srun.errors import ExitCode, InputError, RefusedError
 from k8srun.findings import Severity, Verdict
 from k8srun.record import RunResult, RunStatus
 from k8srun.runner.job import Cut, Ended, WorkerReport
-from k8srun.sources.scrub import scrub
+from k8srun.scrub import scrub
 from k8srun.text import visible
 
 # A confirmed cause is something wrong that someone has noticed already.

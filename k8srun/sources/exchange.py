@@ -16,10 +16,10 @@ import urllib3
 from urllib3 import exceptions
 from urllib3.connection import HTTPConnection
 
+from k8srun.scrub import scrub
 from k8srun.snapshot import GapReason
 from k8srun.sources.connection import tls_words
 from k8srun.sources.failure import ReadError
-from k8srun.sources.scrub import scrub
 from k8srun.text import visible
 
 MAX_BYTES = 256 * 1024 * 1024

@@ -17,10 +17,10 @@ from typing import Any
 import msgspec
 
 from k8srun.errors import InputError
+from k8srun.scrub import scrub
 from k8srun.snapshot import GapReason
 from k8srun.sources.failure import ReadError
 from k8srun.sources.kubeconfig import text_of
-from k8srun.sources.reduce import scrub
 from k8srun.text import visible
 
 _VERSIONS = frozenset({"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"})

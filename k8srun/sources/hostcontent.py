@@ -9,11 +9,12 @@ from typing import Any
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.pem import read_pem
+from k8srun.scrub import scrub
 from k8srun.snapshot import Area, Gap, GapReason
 from k8srun.sources.hostlayout import Form
 from k8srun.sources.hosttree import Entry, EntryKind, Tree, Unreadable
 from k8srun.sources.kubeconfig import reduce_kubeconfig
-from k8srun.sources.reduce import reduce_object, scrub
+from k8srun.sources.reduce import reduce_object
 from k8srun.sources.yamlreader import read_documents
 
 LOG_LINES = 300

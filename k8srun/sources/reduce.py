@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from k8srun.scrub import looks_secret, marker, reduce_value, scrub
 from k8srun.snapshot import JsonObject
-from k8srun.sources.scrub import looks_secret, marker, reduce_value, scrub
 from k8srun.sources.secretvalues import reduce_secret_data, token_claims
 
-__all__ = ["reduce_object", "scrub", "token_claims"]
+__all__ = ["reduce_object", "token_claims"]
 
 MAX_DEPTH = 200
 

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from k8srun.pem import read_pem
-from k8srun.sources.scrub import scrub
+from k8srun.scrub import scrub
 
 _REGISTRY_KEYS = {".dockerconfigjson": "auths", ".dockercfg": ""}
 _PUBLIC_KEYS = {

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from k8srun.sources.scrub import scrub
+from k8srun.scrub import scrub
 from k8srun.sources.yamlvalues import YamlError, read_value
 
 MAX_BYTES = 512 * 1024 * 1024
