@@ -13,7 +13,7 @@ import click
 from k8srun.certificates.request_plans import decision_plan, request_object, submit_plan
 from k8srun.certificates.requests import CLIENT_SIGNER
 from k8srun.certificates.reviews import NEEDS, Review, reviews
-from k8srun.cli.changing import carry_out, change_options, live_target, print_change
+from k8srun.cli.changing import Change, carry_out, change_options, live_target
 from k8srun.cli.options import now_option, output_option, source_options
 from k8srun.errors import ExitCode, InputError
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
@@ -52,8 +52,7 @@ def submit_command(
     expires: str,
     allow: tuple[str, ...],
     sources: SourceOptions,
-    confirm: str,
-    ticket: str,
+    change: Change,
     output: str,
 ) -> None:
     """Submit the request in FILE to the cluster: a preview first, then with what that prints.
@@ -66,10 +65,10 @@ def submit_command(
     target = live_target(sources)
     who = target.identity()
     plan = submit_plan(body, cluster=who.uid, allow=allow, username=who.username, groups=who.groups)
-    outcome = carry_out(plan, target, confirm, ticket)
     words = ["submit", str(file), "--name", name, "--signer", signer, "--expires", expires]
     words += [word for usage in usages for word in ("--usage", usage)]
-    context.exit(print_change(outcome, output, "k8srun.dev/csr-submit/v1", _again(words, allow, ticket, sources)))
+    again = _again(words, allow, change, sources)
+    context.exit(carry_out(plan, target, change, output, schema="k8srun.dev/csr-submit/v1", again=again))
 
 
 @click.command("approve")
@@ -88,8 +87,7 @@ def approve_command(
     reason: str,
     allow: tuple[str, ...],
     sources: SourceOptions,
-    confirm: str,
-    ticket: str,
+    change: Change,
     output: str,
     now: datetime,
 ) -> None:
@@ -102,7 +100,7 @@ def approve_command(
       k8srun csr approve jane --context
     """
     decision = _Decision(name, reason, allow)
-    context.exit(_decide(decision, sources, now, confirm=confirm, ticket=ticket, output=output))
+    context.exit(_decide(decision, sources, now, change, output))
 
 
 @click.command("deny")
@@ -119,8 +117,7 @@ def deny_command(
     name: str,
     reason: str,
     sources: SourceOptions,
-    confirm: str,
-    ticket: str,
+    change: Change,
     output: str,
     now: datetime,
 ) -> None:
@@ -131,7 +128,7 @@ def deny_command(
       k8srun csr deny jane --reason "not hers" --context
     """
     decision = _Decision(name, reason, deny=True)
-    context.exit(_decide(decision, sources, now, confirm=confirm, ticket=ticket, output=output))
+    context.exit(_decide(decision, sources, now, change, output))
 
 
 def find_review(snapshot: Snapshot, name: str) -> Review:
@@ -156,9 +153,7 @@ class _Decision:
     deny: bool = False
 
 
-def _decide(
-    decision: _Decision, sources: SourceOptions, now: datetime, *, confirm: str, ticket: str, output: str
-) -> ExitCode:
+def _decide(decision: _Decision, sources: SourceOptions, now: datetime, change: Change, output: str) -> ExitCode:
     target = live_target(sources)
     review = find_review(collect(sources, needs=NEEDS, now=now), decision.name)
     who = target.identity()
@@ -171,18 +166,17 @@ def _decide(
         allow=decision.allow,
         planned_by=who.username,
     )
-    outcome = carry_out(plan, target, confirm, ticket)
     verb = "deny" if decision.deny else "approve"
     words = [verb, decision.name, *(["--reason", decision.reason] if decision.reason else [])]
-    again = _again(words, decision.allow, ticket, sources)
-    return print_change(outcome, output, f"k8srun.dev/csr-{verb}/v1", again)
+    again = _again(words, decision.allow, change, sources)
+    return carry_out(plan, target, change, output, schema=f"k8srun.dev/csr-{verb}/v1", again=again)
 
 
-def _again(words: list[str], allow: tuple[str, ...], ticket: str, sources: SourceOptions) -> str:
+def _again(words: list[str], allow: tuple[str, ...], change: Change, sources: SourceOptions) -> str:
     """The command line that leads to the same plan."""
     words = ["k8srun", "csr", *words, *(word for name in allow for word in ("--allow", name))]
-    if ticket:
-        words += ["--ticket", ticket]
+    if change.ticket:
+        words += ["--ticket", change.ticket]
     if sources.kubeconfig:
         words += ["--kubeconfig", sources.kubeconfig]
     if sources.allow_exec:

@@ -194,6 +194,14 @@ def test_a_confirmation_that_is_none_changes_nothing(folder, monkeypatch):
     assert not (folder / "journal.jsonl").exists()
 
 
+def test_a_plan_is_not_written_over_another_file(folder):
+    (folder / "jane.csr").write_bytes(request_pem("jane"))
+    (folder / "plan.json").write_text("mine")
+    with pytest.raises(RefusedError, match="nothing was overwritten"):
+        run("submit", "jane.csr", "--name", "jane", "--kubeconfig", kubeconfig(folder / "k"), "--plan", "plan.json")
+    assert (folder / "plan.json").read_text() == "mine"
+
+
 def test_an_unreachable_server_gives_a_preview_that_cannot_be_confirmed(folder, monkeypatch):
     (folder / "jane.csr").write_bytes(request_pem("jane"))
     monkeypatch.setenv("K8SRUN_JOURNAL", str(folder / "journal.jsonl"))

@@ -19,6 +19,7 @@ from k8srun.errors import InputError, RefusedError
 from k8srun.findings import Severity
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
 from k8srun.pki.identity import keep_request
+from k8srun.planfile import read_plan
 from k8srun.snapshot import Need
 from k8srun.sources.live import read_live
 from tests.apply.clusters import RBAC, binding, read, role, target
@@ -207,6 +208,21 @@ def test_one_plan_submits_approves_and_fetches(control_plane, name, tmp_path):
     assert outcome.fixed is AnswerState.FIXED
     assert x509.load_pem_x509_certificate((tmp_path / "out.crt").read_bytes()).public_key() is not None
     assert (tmp_path / f"{name}.key").read_text().splitlines()[1] not in (tmp_path / "journal.jsonl").read_text()
+
+
+def test_an_approval_is_written_as_a_plan_for_somebody_else_to_apply(control_plane, cli, name, tmp_path):
+    requested(cli, name)
+    code, _plan = cli("approve", name, "--plan", "approve.json")
+    assert code == 0
+    assert "conditions" not in read(control_plane, f"{CSRS}/{name}")["status"]
+    plan = read_plan((tmp_path / "approve.json").read_bytes(), where="approve.json")
+    assert plan.planned_by == "kubernetes-super-admin"
+    other = target(control_plane, user="second-admin", groups=[ADMINS])
+    journal, options = Journal(tmp_path / "other.jsonl"), Options(second_person=True, patience=30)
+    shown = preview(plan, other, journal=journal, options=options)
+    assert apply(plan, other, shown.confirm, journal=journal, options=options).fixed is AnswerState.FIXED
+    with pytest.raises(InputError, match="it is issued already"):
+        cli("approve", name, "--plan", "again.json")
 
 
 def test_what_the_server_says_of_who_asked_is_what_is_judged(control_plane, cli, name):
