@@ -253,7 +253,7 @@ _NOT_TLS: tuple[Entry, ...] = (
     Entry(
         "tls-closed",
         'Get "https://10.0.0.1:6443/api": EOF',
-        "The connection was accepted and closed again before TLS was established.",
+        "The connection ended, or never came about, before TLS was established.",
         ("connection-closed", "proxy-answered", "plain-http"),
         spellings(
             r"(?:handshake|https://|Unable to connect to the server)[^\n]*\bEOF\b|^\s*EOF\s*$",

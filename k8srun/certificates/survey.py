@@ -46,7 +46,8 @@ def _cases(world: World) -> Iterator[Case]:
     for view in world.views:
         said = _failed_attempt(view)
         if said:
-            yield _case(world, view, said)
+            case = _case(world, view, said)
+            yield replace(case, symptom=replace(case.symptom, line=_attempt(view) or case.symptom.line))
     for view in sorted(failing, key=_harm):
         yield _case(world, view, view.problems[0].message)
     yield from _refusals(world)
@@ -61,6 +62,14 @@ def _failed_attempt(view: View) -> str:
     if seen.outcome is HandshakeOutcome.ALERT:
         return f"remote error: tls: {seen.alert}" if _concerns_certificates(seen) else ""
     return _SAID.get(seen.outcome, "")
+
+
+def _attempt(view: View) -> str:
+    """What came of an attempt that never reached TLS, in its own words: Go's would only say `EOF`."""
+    seen = view.connection.observation
+    if seen is None or _SAID.get(seen.outcome) != "EOF":
+        return ""
+    return f"no TLS connection to {seen.address}: {seen.outcome}"
 
 
 def _concerns_certificates(seen: TlsObservation) -> bool:
