@@ -19,6 +19,8 @@ def view_of(document: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: it is not a kubeconfig, or two entries have one name.
     """
+    if not isinstance(document, Mapping):
+        raise InputError("not a kubeconfig: the document is no mapping")
     view = dict(document)
     for plural, singular in LISTS.items():
         entries = document.get(plural) or []

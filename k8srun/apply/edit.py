@@ -93,8 +93,8 @@ def _read(path: Path) -> tuple[bytes, Mapping[str, Any]]:
         view_of(document)
     except (UnicodeDecodeError, YamlError):
         raise _local(FailureKind.LOCAL, path, "it is not valid YAML") from None
-    except (InputError, AttributeError, TypeError) as error:
-        raise _local(FailureKind.LOCAL, path, getattr(error, "what", "it is not a kubeconfig")) from None
+    except InputError as error:
+        raise _local(FailureKind.LOCAL, path, error.what) from None
     return data, document
 
 

@@ -169,7 +169,9 @@ class Execution:
 
     def _by_hand(self, number: int, step: Step) -> StepOutcome:
         if number not in self.options.by_hand:
-            return StepOutcome(number, step, StepState.BY_HAND, f"its commands are to be run on {step.host or 'the host'}")
+            return StepOutcome(
+                number, step, StepState.BY_HAND, f"its commands are to be run on {step.host or 'the host'}"
+            )
         who = self.run.by[-1] if self.run.by else ""
         detail = f"done by hand, as {who or 'the caller'} says"
         self._append(Event.DONE, number, detail=detail, undo=reversed_step(step, None, None, None))

@@ -11,13 +11,17 @@ from datetime import datetime
 from functools import cache, singledispatch
 from importlib.resources import files
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from k8srun.change import AnswerState, ChangeStatus, Outcome, Preview, Validation
 from k8srun.checks import CheckResult
 from k8srun.controlplane.distribution import Distribution
 from k8srun.diagnosis import CauseStatus, Diagnosis
 from k8srun.findings import Severity, Verdict
 from k8srun.lab import Lab
+from k8srun.permission import roles_for
+from k8srun.plan import Plan
 from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural, visible
 
@@ -89,6 +93,26 @@ def _(value: Distribution, view: str = "") -> str:
 @fragment.register
 def _(value: Lab, view: str = "") -> str:
     return render("incident.html.j2", incident=value.incident, symptom=value.symptom)
+
+
+@fragment.register
+def _(value: Plan, view: str = "") -> str:
+    return render("plan.html.j2", plan=value)
+
+
+@fragment.register
+def _(value: Preview, view: str = "") -> str:
+    roles = yaml.safe_dump_all(roles_for(value.missing, "k8srun-plan"), sort_keys=False)
+    return render("plan-preview.html.j2", preview=value, roles=roles, trusted=(Validation.SERVER, Validation.DONE))
+
+
+@fragment.register
+def _(value: Outcome, view: str = "") -> str:
+    """What applying a plan has done; without a confirmation, what it would do."""
+    if value.status is ChangeStatus.PREVIEWED:
+        return fragment(value.preview)
+    good = value.status is ChangeStatus.APPLIED and value.fixed is not AnswerState.NOT_FIXED
+    return render("plan-outcome.html.j2", outcome=value, good=good)
 
 
 @fragment.register

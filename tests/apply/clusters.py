@@ -102,7 +102,7 @@ def signing_request(name: str, user: str, signer: str = "kubernetes.io/kube-apis
 def carried_out(plan, target, journal, options=QUICK):
     """Preview a plan, confirm what is shown, and apply it."""
     shown = preview(plan, target, journal=journal, options=options)
-    assert shown.blockers == ()
+    assert not shown.blockers, shown.blockers
     outcome = apply(plan, target, shown.confirm, journal=journal, options=options)
     assert audit(journal.path).problems == ()
     return outcome
@@ -110,5 +110,5 @@ def carried_out(plan, target, journal, options=QUICK):
 
 def taken_back(run, target, journal, options=QUICK):
     shown = undo(run, target, "", journal=journal, options=options).preview
-    assert shown.blockers == ()
+    assert not shown.blockers, shown.blockers
     return undo(run, target, shown.confirm, journal=journal, options=options)
