@@ -2,164 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from k8srun.apply import Journal, Options, Target, apply, default_path, undo
+from k8srun.apply import apply, undo
 from k8srun.apply.export import as_manifests, as_patches, write_component
 from k8srun.apply.runs import latest_of
-from k8srun.apply.signing import Signer
-from k8srun.cli.changing import live_target, print_change
+from k8srun.cli.changing import print_change
 from k8srun.cli.options import console, output_option
+from k8srun.cli.plan_options import Choices, Place, choice_options, place_options
 from k8srun.cli.plan_output import print_plan
 from k8srun.codec import document, pretty
 from k8srun.errors import InputError
 from k8srun.plan import PLAN_SCHEMA, Plan
 from k8srun.planfile import read_plan
-from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _PATH = click.Path(path_type=Path, allow_dash=True)
-_PATIENCE_SECONDS = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a plan is to be applied: a cluster, or the folder of a lab."""
-
-    context: str
-    kubeconfig: str
-    allow_exec: bool
-    lab: Path | None
-
-    def target(self) -> Target:
-        """Raises InputError when none was named, or two were."""
-        live = bool(self.context or self.kubeconfig)
-        if live == bool(self.lab):
-            raise InputError(
-                "name one cluster" if live else "no cluster was named",
-                do="Say where: --context [NAME], --kubeconfig FILE, or --lab-dir DIR for a lab that you have built.",
-            )
-        if self.lab is None:
-            return live_target(
-                SourceOptions(context=self.context, kubeconfig=self.kubeconfig, allow_exec=self.allow_exec)
-            )
-        from k8srun.apply.lab import LabTarget  # noqa: PLC0415 - a lab takes longer to import than a cluster to ask
-        from k8srun.lab import load  # noqa: PLC0415
-
-        labs = load(self.lab)
-        if len(labs) > 1:
-            raise InputError("holds several labs", where=str(self.lab), do=f"Name one: {labs[0].directory}")
-        return LabTarget(labs[0])
-
-    def words(self) -> list[str]:
-        """The options that name it again."""
-        words = [] if not self.context else ["--context"] + [self.context] * (self.context != CURRENT_CONTEXT)
-        words += ["--kubeconfig", self.kubeconfig] if self.kubeconfig else []
-        words += ["--allow-exec"] if self.allow_exec else []
-        return words + (["--lab-dir", str(self.lab)] if self.lab else [])
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """How it is to be applied, and the journal."""
-
-    options: Options
-    journal: Journal
-    words: tuple[str, ...]
-
-
-_PLACE = (
-    click.option(
-        "--context", is_flag=False, flag_value=CURRENT_CONTEXT, default="", metavar="[NAME]", help="The cluster."
-    ),
-    click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig to use in place of your own."),
-    click.option("--allow-exec", is_flag=True, help="Let a file given with --kubeconfig run its exec plugin."),
-    click.option(
-        "--lab-dir", "lab", type=_PATH, metavar="DIR", help="A lab that was built there, in place of a cluster."
-    ),
-)
-_CHOICES = (
-    click.option("--direct", is_flag=True, help="Also change what GitOps, Helm or a controller keeps."),
-    click.option("--ticket", default="", metavar="REF", help="A reference that the journal keeps."),
-    click.option(
-        "--second-person",
-        is_flag=True,
-        envvar="K8SRUN_SECOND_PERSON",
-        help="Refuse if who applies is who planned. Also: K8SRUN_SECOND_PERSON=1.",
-    ),
-    click.option("--done", multiple=True, type=int, metavar="N", help="Host step N was done by hand. Repeatable."),
-    click.option("--journal", type=_PATH, metavar="FILE", help="The journal. Also: K8SRUN_JOURNAL."),
-    click.option(
-        "--sign-key",
-        type=_PATH,
-        envvar="K8SRUN_SIGN_KEY",
-        metavar="FILE",
-        help="Sign the journal with this Ed25519 key. Also: K8SRUN_SIGN_KEY.",
-    ),
-)
 _CONFIRM = click.option(
     "--confirm", default="", metavar="DIGEST", help="Apply what was previewed: what it printed last."
 )
-
-
-def _place_options(function: F) -> F:
-    """Add the options that name a cluster; the command receives them as `place`."""
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        names = ("context", "kubeconfig", "allow_exec", "lab")
-        return function(*args, place=Place(**{name: kwargs.pop(name) for name in names}), **kwargs)
-
-    for option in reversed(_PLACE):
-        wrapper = option(wrapper)
-    return wrapper  # type: ignore[return-value]
-
-
-def _choice_options(function: F) -> F:
-    """Add the options of how to apply; the command receives them as `choices`."""
-
-    @functools.wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        names = ("direct", "ticket", "second_person", "done", "journal", "sign_key")
-        return function(*args, choices=_choices(**{name: kwargs.pop(name) for name in names}), **kwargs)
-
-    for option in reversed(_CHOICES):
-        wrapper = option(wrapper)
-    return wrapper  # type: ignore[return-value]
-
-
-def _choices(
-    *,
-    direct: bool,
-    ticket: str,
-    second_person: bool,
-    done: tuple[int, ...],
-    journal: Path | None,
-    sign_key: Path | None,
-) -> Choices:
-    words = ["--direct"] * direct + (["--ticket", ticket] if ticket else []) + ["--second-person"] * second_person
-    words += [word for number in done for word in ("--done", str(number))]
-    words += ["--journal", str(journal)] if journal else []
-    words += ["--sign-key", str(sign_key)] if sign_key else []
-    options = Options(
-        direct=direct,
-        ticket=ticket,
-        second_person=second_person,
-        by_hand=frozenset(done),
-        patience=_PATIENCE_SECONDS,
-    )
-    signer = Signer.from_file(sign_key) if sign_key else None
-    return Choices(options, Journal(journal or default_path(os.environ), signer=signer), tuple(words))
 
 
 @click.group()
@@ -195,8 +59,8 @@ def show_command(*, file: Path, output: str) -> None:
 
 @plan.command("preview")
 @click.argument("file", type=_PATH)
-@_place_options
-@_choice_options
+@place_options
+@choice_options
 @output_option("table", "json")
 @click.pass_context
 def preview_command(context: click.Context, *, file: Path, place: Place, choices: Choices, output: str) -> None:
@@ -217,8 +81,8 @@ def preview_command(context: click.Context, *, file: Path, place: Place, choices
 @plan.command("apply")
 @click.argument("file", type=_PATH)
 @_CONFIRM
-@_place_options
-@_choice_options
+@place_options
+@choice_options
 @output_option("table", "json")
 @click.pass_context
 def apply_command(
@@ -241,8 +105,8 @@ def apply_command(
 @click.argument("file", type=_PATH, required=False)
 @click.option("--run", "run_id", default="", metavar="ID", help="Take back this run, by its id in the journal.")
 @_CONFIRM
-@_place_options
-@_choice_options
+@place_options
+@choice_options
 @output_option("table", "json")
 @click.pass_context
 def undo_command(
@@ -278,7 +142,7 @@ def undo_command(
 @click.option("--kustomize", "form", flag_value="kustomize", help="A Kustomize component, in the folder --out.")
 @click.option("--yaml", "form", flag_value="yaml", help="Whole manifests as they would be; asks the cluster.")
 @click.option("--out", type=_PATH, metavar="DIR", help="With --kustomize: a new folder.")
-@_place_options
+@place_options
 def export_command(*, file: Path, form: str | None, out: Path | None, place: Place) -> None:
     """Print the changes of the plan in FILE for the repository of who owns the objects. Changes nothing.
 

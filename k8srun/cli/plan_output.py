@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 _DIFF = {"+": "green", "-": "red", "@": "cyan"}
 _LONGEST_LINE = 300
-_VALIDATED = {Validation.SERVER: "green", Validation.DONE: "green", Validation.CLIENT: "yellow", Validation.BY_HAND: "yellow"}
+_VALIDATED = {
+    Validation.SERVER: "green",
+    Validation.DONE: "green",
+    Validation.CLIENT: "yellow",
+    Validation.BY_HAND: "yellow",
+}
 _STATES = {
     StepState.DONE: "green",
     StepState.FAILED: "bold red",
@@ -40,15 +45,15 @@ _ANSWERS = {AnswerState.FIXED: "bold green", AnswerState.NOT_FIXED: "bold red", 
 def print_plan(out: Console, plan: Plan) -> None:
     """What a plan would do, as far as it says so itself."""
     out.print(visible(plan.title, limit=_LONGEST_LINE), style="bold")
-    made = f", planned by {visible(plan.planned_by, limit=120)}" if plan.planned_by else ""
-    out.print(f"For the cluster whose kube-system has the uid {plan.cluster or 'unknown'}{made}\n")
+    out.print(f"For the cluster whose kube-system has the uid {visible(plan.cluster, limit=80) or '(unknown)'}")
+    out.print(f"Planned by {visible(plan.planned_by, limit=80)}\n" if plan.planned_by else "")
     for number, step in enumerate(plan.steps, 1):
         _heading(out, number, step)
         _contents(out, step)
         _way_back(out, step)
         out.print()
     _list(out, "What else it brings about:", plan.impact)
-    asked = [f"{question.kind} {dict(question.about)}" for question in plan.verify]
+    asked = [f"{question.kind} {_flow(dict(question.about))}" for question in plan.verify]
     _list(out, "Asked afterwards, to see whether it has helped:", asked)
     out.print("Hold it against the cluster: k8srun plan preview FILE --context")
 
@@ -147,8 +152,7 @@ def _contents(out: Console, step: Step) -> None:
     for command in step.commands:
         out.file.write(f"   $ {visible(command, limit=4000)}\n")
     for operation in step.patch:
-        text = yaml.safe_dump(dict(operation), default_flow_style=True, sort_keys=False, width=10_000).strip()
-        out.print(f"   {visible(text, limit=_LONGEST_LINE)}", soft_wrap=True)
+        out.print(f"   {visible(_flow(dict(operation)), limit=_LONGEST_LINE)}", soft_wrap=True)
     if step.body:
         for line in yaml.safe_dump(dict(step.body), sort_keys=False, allow_unicode=True).splitlines():
             out.print(f"   {visible(line, limit=_LONGEST_LINE)}")
@@ -189,3 +193,9 @@ def _list(out: Console, title: str, lines: Iterable[str]) -> None:
         for line in shown:
             out.print(f"  {line}")
         out.print()
+
+
+def _flow(value: object) -> str:
+    """A value on one line."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000)
+    return text.strip()
