@@ -15,13 +15,15 @@ from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
 from k8srun.assessment.symptoms import diagnose
 from k8srun.atomic import write_atomically
+from k8srun.certificates.chains import chains
+from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
 from k8srun.certificates.inventory import inventory
-from k8srun.checks import CheckResult, evaluate_all
+from k8srun.checks import Check, CheckResult, evaluate_all
 from k8srun.clock import parse_time
 from k8srun.codec import encode
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
-from k8srun.display import notebook, plots, tables
+from k8srun.display import notebook, plots, tables, timeline
 from k8srun.lab import DEFAULT_INCIDENT, Lab, incidents
 from k8srun.record import RESULT_VARIABLE, RunResult
 from k8srun.snapshot import Snapshot
@@ -117,13 +119,28 @@ class Investigation:
 
     def evaluate(self) -> tuple[CheckResult, ...]:
         """The verdict of every check."""
-        results = evaluate_all(CHECKS, self.snapshot, self.now)
+        return self._evaluated(CHECKS)
+
+    def evaluate_certificates(self) -> tuple[CheckResult, ...]:
+        """The verdict of every check of certificates and of the requests for them."""
+        return self._evaluated(CERTIFICATE_CHECKS)
+
+    def _evaluated(self, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
+        results = evaluate_all(checks, self.snapshot, self.now)
         self._checks.update((result.check, result) for result in results)
         return results
 
-    def certificates(self) -> pd.DataFrame:
-        """Every certificate of the snapshot and where it lives, the first to end first."""
-        return tables.certificates(inventory(self.snapshot).held, self.now)
+    def certificates(self, within_days: int | None = None) -> pd.DataFrame:
+        """Every certificate of the snapshot and where it lives, the first to end first.
+
+        Args:
+            within_days: only those that have ended or will within so many days.
+        """
+        return tables.certificates(inventory(self.snapshot).held, self.now, within_days)
+
+    def chains(self) -> pd.DataFrame:
+        """Who signed what: each certificate once, indented below the one that signed it."""
+        return tables.chains(chains(self.snapshot), self.now)
 
     def endpoints(self) -> pd.DataFrame:
         """Every handshake that was made: how it ended and what the peer presented."""
@@ -140,6 +157,10 @@ class Investigation:
     def plot_findings(self) -> None:
         """Display how many findings there are of each severity."""
         plots.show_figure(*plots.findings_by_severity(self.result().severities()))
+
+    def plot_certificates(self) -> None:
+        """Display when certificates end, by the CA that signed them."""
+        plots.show_figure(*timeline.expiries_by_ca(chains(self.snapshot), self.now))
 
     def show(self, value: object, view: str = "") -> None:
         """Display a diagnosis, check results, gaps or a snapshot; `view` picks one where there are several."""

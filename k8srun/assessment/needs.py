@@ -6,17 +6,27 @@ from collections.abc import Iterable, Mapping
 
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS
+from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
+from k8srun.checks import Check
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE
 from k8srun.snapshot import Need
 
 _DISTRIBUTION_NEEDS = tuple(Need.objects(kind) for kind in (NODE, CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION))
 
+
+def _of_checks(checks: Iterable[Check]) -> tuple[Need, ...]:
+    return tuple(dict.fromkeys(need for check in checks for need in check.needs))
+
+
 # Method of the investigation → what its answer rests on. What is not here needs nothing of its own.
 _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
     "diagnose": DIAGNOSIS_NEEDS,
     "certificates": DIAGNOSIS_NEEDS,
+    "chains": DIAGNOSIS_NEEDS,
+    "plot_certificates": DIAGNOSIS_NEEDS,
+    "evaluate_certificates": _of_checks(CERTIFICATE_CHECKS),
     "distribution": _DISTRIBUTION_NEEDS,
-    "evaluate": tuple(dict.fromkeys(need for check in CHECKS for need in check.needs)),
+    "evaluate": _of_checks(CHECKS),
 }
 
 

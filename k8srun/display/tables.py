@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
+from k8srun.certificates.chains import Signed
 from k8srun.certificates.inventory import Held
 from k8srun.lab import Incident
 from k8srun.snapshot import Snapshot
@@ -14,11 +15,12 @@ from k8srun.text import visible
 from k8srun.x509 import Certificate
 
 _CERTIFICATES = ("Where", "Role", "Subject", "Issuer", "Names", "Ends", "Days left", "Key", "SHA-256")
+_CHAINS = ("Certificate", "Signed by", "Where", "Ends", "Days left")
 _ENDPOINTS = ("Endpoint", "Seen from", "Outcome", "Protocol", "Presented", "Alert", "Accepts client CAs", "Because of")
 
 
-def certificates(held: Iterable[Held], now: datetime) -> pd.DataFrame:
-    """One row a certificate and place, the first to end first."""
+def certificates(held: Iterable[Held], now: datetime, within_days: int | None = None) -> pd.DataFrame:
+    """One row a certificate and place, the first to end first; of those alone that end in time, if days are given."""
     rows: list[dict[str, object]] = [
         {
             "Where": item.place,
@@ -32,8 +34,30 @@ def certificates(held: Iterable[Held], now: datetime) -> pd.DataFrame:
             "SHA-256": item.certificate.sha256[:16],
         }
         for item in sorted(held, key=lambda item: item.certificate.not_after)
+        if within_days is None or item.certificate.not_after < now + timedelta(days=within_days)
     ]
     return _frame(rows, _CERTIFICATES)
+
+
+def chains(found: Iterable[Signed], now: datetime) -> pd.DataFrame:
+    """One row a certificate, indented below the one that signed it."""
+    rows: list[dict[str, object]] = [
+        {
+            "Certificate": "· " * (one.depth - 1) + "└ " * bool(one.depth) + one.certificate.subject,
+            "Signed by": _signer(one),
+            "Where": one.places[0] + (f" and {len(one.places) - 1} more" if len(one.places) > 1 else ""),
+            "Ends": f"{one.certificate.not_after:%Y-%m-%d %H:%M}",
+            "Days left": (one.certificate.not_after - now).days,
+        }
+        for one in found
+    ]
+    return _frame(rows, _CHAINS)
+
+
+def _signer(one: Signed) -> str:
+    if one.signer is None:
+        return f"{one.certificate.issuer}, which is not among them"
+    return "itself" if one.signer == one.certificate else one.signer.subject
 
 
 def endpoints(snapshot: Snapshot) -> pd.DataFrame:
