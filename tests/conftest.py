@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 
+from tests.browser import chromium, visit
 from tests.controlplane.fixtures import control_plane, control_plane_binaries
 from tests.labs import labs, served
 
-__all__ = ["control_plane", "control_plane_binaries", "labs", "served"]
+__all__ = ["chromium", "control_plane", "control_plane_binaries", "labs", "served", "visit"]
 
 
 def pytest_configure() -> None:

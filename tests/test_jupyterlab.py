@@ -15,10 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import chromium, visit
-
-__all__ = ["chromium", "visit"]
-
 ROOT = Path(__file__).parent.parent
 TOKEN = "for-this-test-only"
 

@@ -10,10 +10,7 @@ from k8srun.errors import InputError
 from k8srun.record import RunStatus
 from k8srun.report.html import write_report
 from k8srun.report.index import write_index
-from tests.browser import chromium, visit
 from tests.report.records import HOSTILE, START, record, write_run
-
-__all__ = ["chromium", "visit"]
 
 
 @pytest.fixture
