@@ -110,8 +110,9 @@ def failed_tests(value: Any, operations: Sequence[Operation]) -> list[tuple[str,
 def inverse(value: Any, operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """The patch that takes `operations` back, once they were applied to `value`.
 
-    It first tests that what they left behind is still there. A list that they touched is tested whole, since an index
-    says nothing once somebody else has changed the list.
+    It first tests that what they left behind is still there. An index says nothing once somebody else has changed the
+    list: so a list whose items change is tested whole, and of an item in which something changes its name, or the whole
+    item if it has none.
 
     Raises:
         PatchError: they cannot be applied to `value`.
@@ -121,7 +122,7 @@ def inverse(value: Any, operations: Sequence[Operation]) -> tuple[Operation, ...
     touched: list[str] = []
     for operation in operations:
         if operation["op"] != "test":
-            touched.append(_tested_path(current, operation["path"]))
+            touched += _tested_paths(current, operation["path"])
             undo.insert(0, _undo_one(current, operation))
         _apply(current, operation)
     # What was below a field that is gone, or was replaced whole, is tested with that field.
@@ -232,10 +233,18 @@ def _exact(value: Any, path: str) -> str:
     return path[:-1] + str(len(parent)) if key == "-" else path
 
 
-def _tested_path(value: Any, path: str) -> str:
-    """What the inverse tests in place of `path`: the outermost list on the way, or the path itself."""
+def _tested_paths(value: Any, path: str) -> list[str]:
+    """What the inverse tests for an operation at `path`."""
     keys = tokens(path)
-    for depth in range(len(keys)):
-        if depth and isinstance(find(value, pointer(*keys[:depth])), list):
-            return pointer(*keys[:depth])
-    return path
+    tested: list[str] = []
+    for depth in range(1, len(keys)):
+        parent = find(value, pointer(*keys[:depth]))
+        if not isinstance(parent, list):
+            continue
+        if depth == len(keys) - 1:
+            return [*tested, pointer(*keys[:depth])]
+        item = pointer(*keys[: depth + 1])
+        if not isinstance(find(value, f"{item}/name"), str) or keys[depth + 1] == "name":
+            return [*tested, item]
+        tested.append(f"{item}/name")
+    return [*tested, path]

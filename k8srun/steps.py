@@ -68,7 +68,7 @@ def patch(
     Args:
         item: the object in the snapshot; it must have its uid, unless the plan creates it.
         operations: JSON Patch. Tests of the values that they change are put before them, also where the caller gave
-            none; a list that they touch is tested whole.
+            none: see `k8srun.jsonpatch.inverse`.
 
     Raises:
         ValueError: they do not fit the object, or what they change is secret and `irreversible` does not say what

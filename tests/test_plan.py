@@ -118,6 +118,29 @@ def test_a_patch_of_a_list_expects_the_whole_list():
     assert step.undo.patch[0] == {"op": "test", "path": "/rules", "value": [{"verbs": ["list"]}]}
 
 
+def test_a_patch_within_a_list_expects_the_very_item():
+    containers = [
+        {"name": "app", "image": "a:1", "env": [{"name": "A", "value": "1"}]},
+        {"name": "sidecar", "image": "b"},
+    ]
+    pod = {**SETTINGS, "kind": "Pod", "spec": {"containers": containers}}
+    image = steps.patch(pod, [{"op": "replace", "path": "/spec/containers/1/image", "value": "c"}], "because")
+    assert image.patch[:2] == (
+        {"op": "test", "path": "/spec/containers/1/name", "value": "sidecar"},
+        {"op": "test", "path": "/spec/containers/1/image", "value": "b"},
+    )
+    variable = steps.patch(pod, [{"op": "add", "path": "/spec/containers/0/env/-", "value": {"name": "B"}}], "because")
+    assert [operation["path"] for operation in variable.patch[:-1]] == [
+        "/spec/containers/0/name",
+        "/spec/containers/0/env",
+    ]
+    rule = {**SETTINGS, "kind": "Role", "rules": [{"verbs": ["get"], "resources": ["pods"]}]}
+    verb = steps.patch(rule, [{"op": "add", "path": "/rules/0/verbs/-", "value": "list"}], "because")
+    assert verb.patch[0] == {"op": "test", "path": "/rules/0", "value": rule["rules"][0]}
+    renamed = steps.patch(pod, [{"op": "replace", "path": "/spec/containers/1/name", "value": "d"}], "because")
+    assert renamed.patch[0] == {"op": "test", "path": "/spec/containers/1", "value": containers[1]}
+
+
 def test_what_is_secret_in_the_snapshot_is_not_put_back_and_somebody_must_say_what_contains_that():
     secret = {**SETTINGS, "data": {"a": "<reduced: 12 characters>"}}
     operations = [{"op": "replace", "path": "/data/a", "value": "x"}]

@@ -107,7 +107,7 @@ def _check_passes(about: Mapping[str, object], _target: Target, options: Options
     result = evaluate(check, options.snapshot(check.needs), datetime.now(UTC))
     if result.verdict is Verdict.UNKNOWN:
         return AnswerState.COULD_NOT_CHECK, f"{wanted}: {result.reason}"
-    findings = "; ".join(finding.message for finding in result.findings[:3])
+    findings = "; ".join(f"{finding.resource}: {finding.message}" for finding in result.findings[:3])
     return _state(
         result.verdict is not Verdict.FAIL
     ), f"{wanted}: {result.verdict}{f' ({findings})' if findings else ''}"

@@ -73,7 +73,7 @@ def preview_command(context: click.Context, *, file: Path, place: Place, choices
     Example:
       k8srun plan preview fix.json --context prod
     """
-    outcome = apply(_read(file), place.target(), "", journal=choices.journal, options=choices.options)
+    outcome = apply(_read(file), place.target(), "", journal=choices.journal, options=choices.at(place))
     again = _again(["apply", str(file)], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-preview/v1", again))
 
@@ -96,7 +96,7 @@ def apply_command(
     Example:
       k8srun plan apply fix.json --context prod --confirm DIGEST
     """
-    outcome = apply(_read(file), place.target(), confirm, journal=choices.journal, options=choices.options)
+    outcome = apply(_read(file), place.target(), confirm, journal=choices.journal, options=choices.at(place))
     again = _again(["apply", str(file)], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-apply/v1", again))
 
@@ -131,7 +131,7 @@ def undo_command(
     if bool(file) == bool(run_id):
         raise InputError("name the plan's FILE, or a run with --run", do="List the runs: k8srun journal list.")
     wanted = run_id or latest_of(choices.journal.entries(), _read(file)).id if file else run_id
-    outcome = undo(wanted, place.target(), confirm, journal=choices.journal, options=choices.options)
+    outcome = undo(wanted, place.target(), confirm, journal=choices.journal, options=choices.at(place))
     again = _again(["undo", "--run", wanted], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-undo/v1", again))
 

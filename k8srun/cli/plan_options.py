@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +14,10 @@ import click
 
 from k8srun.apply import Journal, Options, Target, default_path
 from k8srun.apply.signing import Signer
+from k8srun.assessment.checks import CHECKS
 from k8srun.cli.changing import live_target
 from k8srun.errors import InputError
+from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,9 +44,7 @@ class Place:
                 do="Say where: --context [NAME], --kubeconfig FILE, or --lab-dir DIR for a lab that you have built.",
             )
         if self.lab is None:
-            return live_target(
-                SourceOptions(context=self.context, kubeconfig=self.kubeconfig, allow_exec=self.allow_exec)
-            )
+            return live_target(self._live())
         from k8srun.apply.lab import LabTarget  # noqa: PLC0415 - a lab takes longer to import than a cluster to ask
         from k8srun.lab import load  # noqa: PLC0415
 
@@ -51,6 +52,16 @@ class Place:
         if len(labs) > 1:
             raise InputError("holds several labs", where=str(self.lab), do=f"Name one: {labs[0].directory}")
         return LabTarget(labs[0])
+
+    def snapshot(self, needs: Sequence[Need]) -> Snapshot:
+        """What is there now of what a question needs."""
+        from k8srun.sources.collect import collect  # noqa: PLC0415 - as above; most plans ask nothing that needs it
+
+        sources = self._live() if self.lab is None else SourceOptions(from_paths=(str(self.lab / "manifests"),))
+        return collect(sources, needs=needs, now=datetime.now(UTC))
+
+    def _live(self) -> SourceOptions:
+        return SourceOptions(context=self.context, kubeconfig=self.kubeconfig, allow_exec=self.allow_exec)
 
     def words(self) -> list[str]:
         """The options that name it again."""
@@ -62,11 +73,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How it is to be applied, and the journal."""
+    """How it is to be applied, the journal, and the words of the command line that say so."""
 
     options: Options
     journal: Journal
     words: tuple[str, ...]
+
+    def at(self, place: Place) -> Options:
+        """The choices, with what the place can be asked afterwards."""
+        return replace(self.options, snapshot=place.snapshot, checks=CHECKS)
 
 
 _PLACE = (

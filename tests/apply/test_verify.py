@@ -134,7 +134,7 @@ def test_whether_a_check_passes_on_a_fresh_snapshot():
     assert answer("check-passes", about, Cluster(), with_snapshot(check_with(), asked=asked)).state is AnswerState.FIXED
     assert asked == [Need.objects(POD)]
     failed = answer("check-passes", about, Cluster(), with_snapshot(check_with("Pod shop/web")))
-    assert (failed.state, failed.detail) == (AnswerState.NOT_FIXED, "POD-X: FAIL (is bad)")
+    assert (failed.state, failed.detail) == (AnswerState.NOT_FIXED, "POD-X: FAIL (Pod shop/web: is bad)")
     gap = Gap(Area.OBJECTS, str(POD), GapReason.FORBIDDEN, "no")
     unknown = answer("check-passes", about, Cluster(), with_snapshot(check_with(), gap))
     assert unknown.state is AnswerState.COULD_NOT_CHECK

@@ -13,7 +13,7 @@ from k8srun.apply.wire import json_for_go
 from k8srun.jsonpatch import PatchError, equal, find, inverse, patched, pointer
 
 THINGS = "/apis/test.k8srun.dev/v1/things"
-KEYS = st.sampled_from(["a", "b", "a/b", "~", "", "0", "-", "<&>"])
+KEYS = st.sampled_from(["a", "name", "a/b", "~", "", "0", "-", "<&>"])
 SCALARS = st.one_of(
     st.booleans(),
     st.integers(-3, 3),
