@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from k8srun.certificates import inspections, request_inspections
+from k8srun.certificates import inspections, request_inspections, role_inspections, serving_inspections
 from k8srun.checks import Check
 from k8srun.findings import Severity
 from k8srun.hostfiles import Topic
 from k8srun.kinds import (
     API_SERVICE,
     CERTIFICATE_SIGNING_REQUEST,
+    CONFIG_MAP,
     CUSTOM_RESOURCE_DEFINITION,
     MUTATING_WEBHOOK,
     SECRET,
@@ -25,6 +26,9 @@ _KUBEADM = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-
 _CHECKLIST = "https://kubernetes.io/docs/concepts/security/security-checklist/"
 _KUBECONFIG = "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/"
 _REQUESTS = "https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/"
+_KUBELETS = "https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/"
+_AGGREGATION = "https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/"
+_GOOD_PRACTICES = "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"
 _WEBHOOKS = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 _PKI, _KUBECONFIGS, _ENDPOINT = Need.host(Topic.PKI), Need.host(Topic.KUBECONFIG), Need.endpoint()
@@ -168,5 +172,70 @@ CHECKS: tuple[Check, ...] = (
         "A certificate cannot be revoked: find who holds the key, and replace the CA if that is nobody whom you trust.",
         (_REQUESTS, _CERTIFICATES, "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"),
         request_inspections.masters_approved,
+    ),
+    Check(
+        "CERT-ROLE",
+        "Every certificate of the control plane has the name, groups, usages and CA of its role",
+        Severity.MEDIUM,
+        (_PKI, _KUBECONFIGS, _MANIFESTS),
+        "Move it away, with its key, and make it again: kubeadm init phase certs NAME, or init phase kubeconfig NAME",
+        (_CERTIFICATES, _KUBEADM),
+        role_inspections.role_profile,
+    ),
+    Check(
+        "CERT-MASTERS",
+        "No client certificate but that of super-admin.conf is in the group system:masters",
+        Severity.HIGH,
+        (_PKI, _KUBECONFIGS),
+        "Issue another one with a group of your own, bound by RBAC, and destroy this key: nothing takes the certificate"
+        " back but its end or another CA.",
+        ("CIS Kubernetes 1.12: 5.1.7", _GOOD_PRACTICES, _KUBEADM),
+        role_inspections.masters,
+    ),
+    Check(
+        "KEY-REUSED",
+        "No two certificates have the same key, unless one is the other renewed",
+        Severity.MEDIUM,
+        (_PKI, _KUBECONFIGS),
+        "Issue all of them but one again, each with a new key: who steals the key steals every one of them.",
+        (_CERTIFICATES,),
+        role_inspections.key_reused,
+    ),
+    Check(
+        "FRONT-PROXY-CA",
+        "The CA of the aggregation layer is not a CA of clients",
+        Severity.HIGH,
+        (_MANIFESTS, _PKI, Need.objects(CONFIG_MAP)),
+        "Make a CA for it alone (kubeadm init phase certs front-proxy-ca, then front-proxy-client), and name it in"
+        " --requestheader-client-ca-file.",
+        (_AGGREGATION, _CERTIFICATES),
+        serving_inspections.front_proxy_ca,
+    ),
+    Check(
+        "FRONT-PROXY-NAME",
+        "The client certificate of the aggregation layer has a name that --requestheader-allowed-names allows",
+        Severity.MEDIUM,
+        (_MANIFESTS, _PKI),
+        "Add its common name to --requestheader-allowed-names, or issue it again as front-proxy-client.",
+        (_AGGREGATION,),
+        serving_inspections.front_proxy_name,
+    ),
+    Check(
+        "CERT-NOT-RELOADED",
+        "Every endpoint presents the newest certificate of the file that it is served from",
+        Severity.MEDIUM,
+        (_PKI, _ENDPOINT),
+        "Restart what serves it: move its static-pod manifest away, wait until the pod is gone, and move it back.",
+        (_KUBEADM,),
+        serving_inspections.not_reloaded,
+    ),
+    Check(
+        "KUBELET-SERVING",
+        "Every kubelet serves with a certificate of the cluster's CA, and none waits for one",
+        Severity.LOW,
+        (_PKI, Need.objects(CERTIFICATE_SIGNING_REQUEST)),
+        "Set serverTLSBootstrap: true in the kubelet's configuration, restart it, and approve the request it makes.",
+        ("CIS Kubernetes 1.12: 1.2.5", f"{_KUBEADM}#kubelet-serving-certs", _KUBELETS),
+        serving_inspections.kubelet_serving,
     ),
 )

@@ -26,7 +26,7 @@ _DATES = frozenset({ErrorKind.EXPIRED, ErrorKind.NOT_YET_VALID})
 
 def expired(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """Certificates past their end, each once, with every place that holds it."""
-    for places in _by_certificate(_of_the_cluster(snapshot)):
+    for places in by_certificate(_of_the_cluster(snapshot)):
         ended = places[0].certificate.not_after
         if ended < now:
             yield _dated(check, places, f"{who(places[0].certificate)} expired at {when(ended)}")
@@ -36,7 +36,7 @@ def expires_soon(within: timedelta) -> Run:
     """The run function that finds certificates whose end is nearer than `within`."""
 
     def run(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
-        for places in _by_certificate(_of_the_cluster(snapshot)):
+        for places in by_certificate(_of_the_cluster(snapshot)):
             ends = places[0].certificate.not_after
             if now <= ends < now + within:
                 days = (ends - now).days
@@ -46,7 +46,7 @@ def expires_soon(within: timedelta) -> Run:
 
 
 def not_yet_valid(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
-    for places in _by_certificate(_of_the_cluster(snapshot)):
+    for places in by_certificate(_of_the_cluster(snapshot)):
         begins = places[0].certificate.not_before
         if begins > now:
             yield _dated(check, places, f"{who(places[0].certificate)} is not valid before {when(begins)}")
@@ -55,7 +55,7 @@ def not_yet_valid(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[F
 def expired_in_cluster(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """Secrets and caBundles that hold an expired certificate."""
     held = (item for item in inventory(snapshot).held if item.bundle.holder in _IN_CLUSTER)
-    for places in _by_certificate(held):
+    for places in by_certificate(held):
         ended = places[0].certificate.not_after
         if ended < now:
             yield _dated(check, places, f"{who(places[0].certificate)} expired at {when(ended)}")
@@ -63,7 +63,7 @@ def expired_in_cluster(check: Check, snapshot: Snapshot, now: datetime) -> Itera
 
 def chain(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """What one program of the control plane shows another, and clients the API server; dates have their own check."""
-    views = [view for view in _views(snapshot, now) if not view.connection.caller and not _of_kubeconfig_server(view)]
+    views = [view for view in views_of(snapshot, now) if not view.connection.caller and not _of_kubeconfig_server(view)]
     judged = [view for view in views if view.verification and view.trust]
     if not judged:
         raise Undecided("no certificate was read together with the CA that it is held against")
@@ -73,7 +73,7 @@ def chain(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
 
 def kubeconfig_ca(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """What the API server serves, held against the CA that each kubeconfig trusts for it."""
-    judged = [view for view in _views(snapshot, now) if _of_kubeconfig_server(view) and view.trusted is not None]
+    judged = [view for view in views_of(snapshot, now) if _of_kubeconfig_server(view) and view.trusted is not None]
     if not judged:
         raise Undecided("no kubeconfig was read together with what its server presents")
     for view in judged:
@@ -91,7 +91,7 @@ def kubeconfig_ca(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[F
 
 def webhook_ca(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """Callers whose caBundle does not verify what their service serves."""
-    views = [view for view in _views(snapshot, now) if view.connection.caller]
+    views = [view for view in views_of(snapshot, now) if view.connection.caller]
     if not views:
         raise NotApplicable("no webhook, conversion or aggregated API is called over TLS with a service")
     for view in views:
@@ -156,7 +156,7 @@ def key_mode(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Findin
 
 
 def weak(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
-    for places in _by_certificate(inventory(snapshot).held):
+    for places in by_certificate(inventory(snapshot).held):
         certificate = places[0].certificate
         reasons = []
         if is_weakly_signed(certificate) and not certificate.self_issued:
@@ -197,7 +197,8 @@ def _of_the_cluster(snapshot: Snapshot) -> Iterator[Held]:
     return (item for item in inventory(snapshot).held if item.bundle.holder not in _IN_CLUSTER)
 
 
-def _by_certificate(held: Iterable[Held]) -> list[list[Held]]:
+def by_certificate(held: Iterable[Held]) -> list[list[Held]]:
+    """Every certificate once, with all the places that hold it."""
     groups: dict[str, list[Held]] = {}
     for item in held:
         groups.setdefault(item.certificate.sha256, []).append(item)
@@ -215,7 +216,8 @@ def _dated(check: Check, places: list[Held], message: str) -> Finding:
     return check.finding(home.place, message, *facts, key=home.certificate.subject)
 
 
-def _views(snapshot: Snapshot, now: datetime) -> tuple[View, ...]:
+def views_of(snapshot: Snapshot, now: datetime) -> tuple[View, ...]:
+    """Every connection of a snapshot with Go's answer to it."""
     return World(snapshot, now, Distribution("unknown")).views
 
 

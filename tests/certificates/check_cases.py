@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
 from k8srun.pem import PemBlock
 from k8srun.snapshot import Snapshot
 from tests.certificates import der
-from tests.certificates.cluster import PKI, Cluster, etcd, user
-from tests.certificates.model import NOW, SAN, authority, key
+from tests.certificates.cluster import APISERVER_FLAGS, PKI, Cluster, certificate, etcd, private, static_pod, user
+from tests.certificates.model import CLIENT_AUTH, NOW, SAN, Entry, authority, key, leaf
 from tests.certificates.signing import signing_request
 
 
@@ -100,6 +102,93 @@ def masters_approved() -> Snapshot:
     return Cluster(objects={CERTIFICATE_SIGNING_REQUEST: (granted,)}).snapshot()
 
 
+MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+KUBELET = "/var/lib/kubelet/pki/kubelet.crt"
+
+
+def file_of(path: str, *entries: Entry) -> HostFile:
+    return HostFile(path, Topic.PKI, host="node-1", mode=0o644, pem=certificate(*entries))
+
+
+def of_another_role() -> Snapshot:
+    """A person's certificate where the API server's own, for kubelets, belongs."""
+    cluster = Cluster()
+    cluster.more_files.append(file_of(f"{PKI}/apiserver-kubelet-client.crt", user(cluster.ca, pair=key("P-256", 18))))
+    return cluster.snapshot()
+
+
+def in_masters(issuer: Entry) -> Entry:
+    entry = user(issuer, "eve", key("P-256", 18))
+    entry.subject = der.name((der.ORGANIZATION, "system:masters"), (der.COMMON_NAME, "eve"))
+    return entry
+
+
+def masters() -> Snapshot:
+    cluster = Cluster()
+    cluster.admin = in_masters(cluster.ca)
+    return cluster.snapshot()
+
+
+def one_key_for_two() -> Snapshot:
+    cluster = Cluster()
+    cluster.etcd_peer = replace(etcd(cluster.etcd_ca, cluster.etcd_server.key), serial=2)
+    return cluster.snapshot()
+
+
+def aggregating(*, shared: bool = False, name: str = "front-proxy-client", allowed: str = "front-proxy-client"):
+    """A cluster whose API server calls aggregated APIs, with the CA of clients or with one of its own."""
+    cluster = Cluster(without={MANIFEST})
+    proxy_ca = cluster.ca if shared else authority("front-proxy-ca", key("P-256", 18))
+    client = leaf(name, key("P-256", 19), proxy_ca, usages=(CLIENT_AUTH,))
+    # Places of a hand-made cluster: there only the flags tell what a certificate is for.
+    flags = {
+        **APISERVER_FLAGS,
+        "requestheader-client-ca-file": f"{PKI}/ca.crt" if shared else f"{PKI}/proxy-ca.crt",
+        "requestheader-allowed-names": allowed,
+        **(
+            {}
+            if shared
+            else {"proxy-client-cert-file": f"{PKI}/proxy.crt", "proxy-client-key-file": f"{PKI}/proxy.key"}
+        ),
+    }
+    cluster.more_files += [
+        HostFile(MANIFEST, Topic.MANIFEST, host="node-1", document=static_pod("kube-apiserver", flags)),
+        *(() if shared else (file_of(f"{PKI}/proxy-ca.crt", proxy_ca), file_of(f"{PKI}/proxy.crt", client))),
+        HostFile(f"{PKI}/proxy.key", Topic.PKI, host="node-1", mode=0o600, pem=(private(client.key),)),
+    ]
+    return cluster
+
+
+def own_front_proxy() -> Snapshot:
+    return aggregating().snapshot()
+
+
+def shared_front_proxy() -> Snapshot:
+    return aggregating(shared=True).snapshot()
+
+
+def other_front_proxy_name() -> Snapshot:
+    return aggregating(name="aggregator").snapshot()
+
+
+def renewed_on_disk() -> Snapshot:
+    cluster = Cluster()
+    cluster.on_disk = replace(cluster.apiserver, not_after=cluster.apiserver.not_after + timedelta(days=365), serial=99)
+    return cluster.snapshot()
+
+
+def kubelet(issuer: Entry | None = None) -> Snapshot:
+    """A kubelet that serves with a certificate of the cluster's CA, or with one of its own making."""
+    cluster = Cluster()
+    serving = leaf("node-1@1760000000", key("P-256", 18), issuer or cluster.ca, der.dns("node-1"))
+    cluster.more_files.append(file_of(KUBELET, serving))
+    return cluster.snapshot()
+
+
+def self_signed_kubelet() -> Snapshot:
+    return kubelet(authority("node-1-ca@1760000000", key("P-256", 19)))
+
+
 CASES = {
     "CERT-EXPIRED": (healthy, expired),
     "CERT-EXPIRES-SOON": (healthy, expiring),
@@ -116,4 +205,11 @@ CASES = {
     "CERT-UNREADABLE": (healthy, truncated),
     "CSR-RISKY-PENDING": (ordinary_requests, risky_request),
     "CSR-MASTERS-APPROVED": (ordinary_requests, masters_approved),
+    "CERT-ROLE": (healthy, of_another_role),
+    "CERT-MASTERS": (healthy, masters),
+    "KEY-REUSED": (healthy, one_key_for_two),
+    "FRONT-PROXY-CA": (own_front_proxy, shared_front_proxy),
+    "FRONT-PROXY-NAME": (own_front_proxy, other_front_proxy_name),
+    "CERT-NOT-RELOADED": (healthy, renewed_on_disk),
+    "KUBELET-SERVING": (kubelet, self_signed_kubelet),
 }
