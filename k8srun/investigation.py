@@ -15,9 +15,14 @@ from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
 from k8srun.assessment.symptoms import diagnose
 from k8srun.atomic import write_atomically
+from k8srun.certificates.card import card
 from k8srun.certificates.chains import chains
 from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
+from k8srun.certificates.connections import connections
 from k8srun.certificates.inventory import inventory
+from k8srun.certificates.listing import listing
+from k8srun.certificates.reviews import reviews
+from k8srun.certificates.verification import Usage, verify
 from k8srun.checks import Check, CheckResult, evaluate_all
 from k8srun.clock import parse_time
 from k8srun.codec import encode
@@ -83,6 +88,7 @@ def start(
     atexit.register(stack.close)
     run = Investigation(observed, clock, _cluster(options, observed), served, stack)
     notebook.show_style()
+    tables.show_in_full()
     run.show(observed)
     return run
 
@@ -141,6 +147,58 @@ class Investigation:
     def chains(self) -> pd.DataFrame:
         """Who signed what: each certificate once, indented below the one that signed it."""
         return tables.chains(chains(self.snapshot), self.now)
+
+    def keys(self) -> pd.DataFrame:
+        """Every private key that was found, and the certificates that it belongs to; of the key itself nothing."""
+        return tables.keys(listing(self.snapshot, self.now))
+
+    def card(self, place: str) -> pd.DataFrame:
+        """The first certificate of a place in full.
+
+        Args:
+            place: as `certificates` lists it, or the path of a file.
+
+        Raises:
+            InputError: nothing that can be read is there.
+        """
+        return tables.pairs(card(inventory(self.snapshot).find(place).leaf, self.now))
+
+    def verify(
+        self, place: str, trusting: str, *, name: str = "", usage: Usage = "server", now: str = ""
+    ) -> pd.DataFrame:
+        """What Go says of the certificates of one place, presented to somebody who trusts those of another.
+
+        Args:
+            place, trusting: places as `certificates` lists them, or paths of files.
+            name: by which a server is reached; empty = not checked.
+            usage: whether it is presented as a server's or as a client's.
+            now: another time to judge by, RFC 3339.
+
+        Raises:
+            InputError: nothing that can be read is there, or `now` is no time.
+        """
+        found = inventory(self.snapshot)
+        presented, roots = found.find(place), found.find(trusting).certificates
+        clock = parse_time(now, where="now") if now else self.now
+        sent = presented.certificates[1:]
+        answer = verify(presented.leaf, roots=roots, intermediates=sent, name=name, usage=usage, now=clock)
+        return tables.verification(answer)
+
+    def roles(self) -> pd.DataFrame:
+        """The certificates that kubeadm makes, and those of each role that were found."""
+        return tables.roles(inventory(self.snapshot))
+
+    def connections(self) -> pd.DataFrame:
+        """Who presents which certificate to whom, and what Go says of it there."""
+        return tables.connections(connections(self.snapshot, inventory(self.snapshot)), self.now)
+
+    def flags(self) -> pd.DataFrame:
+        """The flags of the control plane's programs that name certificates and keys."""
+        return tables.flags(inventory(self.snapshot))
+
+    def requests(self) -> pd.DataFrame:
+        """The certificate requests, each with what approving it would risk."""
+        return tables.requests(reviews(self.snapshot))
 
     def endpoints(self) -> pd.DataFrame:
         """Every handshake that was made: how it ended and what the peer presented."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS
 from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
+from k8srun.certificates.reviews import NEEDS as REVIEW_NEEDS
 from k8srun.checks import Check
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE
 from k8srun.snapshot import Need
@@ -21,9 +22,11 @@ def _of_checks(checks: Iterable[Check]) -> tuple[Need, ...]:
 # Method of the investigation → what its answer rests on. What is not here needs nothing of its own.
 _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
     "diagnose": DIAGNOSIS_NEEDS,
-    "certificates": DIAGNOSIS_NEEDS,
-    "chains": DIAGNOSIS_NEEDS,
-    "plot_certificates": DIAGNOSIS_NEEDS,
+    **dict.fromkeys(
+        ("certificates", "chains", "plot_certificates", "keys", "card", "verify", "roles", "connections", "flags"),
+        DIAGNOSIS_NEEDS,
+    ),
+    "requests": REVIEW_NEEDS,
     "evaluate_certificates": _of_checks(CERTIFICATE_CHECKS),
     "distribution": _DISTRIBUTION_NEEDS,
     "evaluate": _of_checks(CHECKS),

@@ -19,6 +19,7 @@ from k8srun.certificates.components import Component, components
 from k8srun.certificates.roles import CERTIFICATE_FLAGS, PATHS
 from k8srun.certificates.shapes import at, mapping
 from k8srun.certificates.verification import find_issuers
+from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile
 from k8srun.kinds import (
     CERTIFICATE_SIGNING_REQUEST,
@@ -71,6 +72,17 @@ class Bundle:
     @property
     def certificates(self) -> tuple[Certificate, ...]:
         return certificates_of(self.blocks)
+
+    @property
+    def leaf(self) -> Certificate:
+        """The first certificate, which is what is presented; the rest is sent along with it.
+
+        Raises:
+            InputError: there is none that can be read.
+        """
+        if not self.certificates:
+            raise InputError("no certificate in it can be read", where=self.place)
+        return self.certificates[0]
 
     @property
     def keys(self) -> tuple[PemBlock, ...]:
@@ -132,6 +144,23 @@ class Inventory:
     def at(self, place: str) -> Bundle | None:
         """The bundle of that place."""
         return self.by_place.get(place)
+
+    def find(self, name: str) -> Bundle:
+        """The bundle that a person means by a place, or by the path of a file.
+
+        Raises:
+            InputError: there is none, or several hosts have a file of that path.
+        """
+        if bundle := self.by_place.get(name):
+            return bundle
+        files = [bundle for (_, path), bundle in self.by_file.items() if path == name]
+        if len(files) == 1:
+            return files[0]
+        if files:
+            raise InputError(
+                "several hosts have it", where=name, do=f"Say which one: {', '.join(file.place for file in files)}"
+            )
+        raise InputError("nothing of that name was read", where=name, do="Name a place as the inventory lists it.")
 
     def file(self, path: str, host: str) -> Bundle | None:
         """The bundle that was read from a file."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import pandas as pd
 
 from k8srun.certificates.chains import Signed
-from k8srun.certificates.inventory import Held
+from k8srun.certificates.connection import Connection
+from k8srun.certificates.inventory import Held, Inventory
+from k8srun.certificates.listing import Listed
+from k8srun.certificates.reviews import Review
+from k8srun.certificates.roles import CERTIFICATE_FLAGS, KEY_FLAGS, ROLES
+from k8srun.certificates.verification import Verification
 from k8srun.lab import Incident
 from k8srun.snapshot import Snapshot
 from k8srun.text import visible
@@ -16,7 +21,18 @@ from k8srun.x509 import Certificate
 
 _CERTIFICATES = ("Where", "Role", "Subject", "Issuer", "Names", "Ends", "Days left", "Key", "SHA-256")
 _CHAINS = ("Certificate", "Signed by", "Where", "Ends", "Days left")
+_KEYS = ("Private key", "Type", "SHA-256 of its public key", "Belongs to")
+_PAIRS = ("", "Value")
+_ROLES = ("Role", "What it is", "Signed by", "Good for", "kubeadm writes", "Found", "Where")
+_CONNECTIONS = ("Presents", "To", "As", "Certificate", "Where it lives", "Trusted by", "Go says")
+_FLAGS = ("Program", "Flag", "File", "What it is")
+_REQUESTS = ("Request", "State", "For user", "In groups", "Asked by", "Signer", "Usages", "Risk", "What to know")
 _ENDPOINTS = ("Endpoint", "Seen from", "Outcome", "Protocol", "Presented", "Alert", "Accepts client CAs", "Because of")
+
+
+def show_in_full() -> None:
+    """Let pandas cut no cell (places are long) and none of the first thousand rows; once, at a notebook's start."""
+    pd.set_option("display.max_colwidth", None, "display.max_rows", 1000, "display.min_rows", 1000)
 
 
 def certificates(held: Iterable[Held], now: datetime, within_days: int | None = None) -> pd.DataFrame:
@@ -45,7 +61,7 @@ def chains(found: Iterable[Signed], now: datetime) -> pd.DataFrame:
         {
             "Certificate": "· " * (one.depth - 1) + "└ " * bool(one.depth) + one.certificate.subject,
             "Signed by": _signer(one),
-            "Where": one.places[0] + (f" and {len(one.places) - 1} more" if len(one.places) > 1 else ""),
+            "Where": _joined(one.places, 1),
             "Ends": f"{one.certificate.not_after:%Y-%m-%d %H:%M}",
             "Days left": (one.certificate.not_after - now).days,
         }
@@ -58,6 +74,113 @@ def _signer(one: Signed) -> str:
     if one.signer is None:
         return f"{one.certificate.issuer}, which is not among them"
     return "itself" if one.signer == one.certificate else one.signer.subject
+
+
+def keys(rows: Iterable[Listed]) -> pd.DataFrame:
+    """One row a private key, of which nothing but its public half is known."""
+    found: list[dict[str, object]] = [
+        {
+            "Private key": row.where,
+            "Type": row.key_type,
+            "SHA-256 of its public key": row.public_key_sha256[:16],
+            "Belongs to": _joined(row.pair, 2) or row.error,
+        }
+        for row in rows
+        if row.kind == "key"
+    ]
+    return _frame(found, _KEYS)
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Label and value, line by line."""
+    return _frame([{"": label, "Value": value} for label, value in rows], _PAIRS)
+
+
+def verification(answer: Verification) -> pd.DataFrame:
+    """Go's verdict and words, the chains that verify, and everything that is wrong."""
+    rows = [("Verdict", answer.verdict.value), ("Go says", answer.message or "nothing: it is accepted")]
+    rows += [("Chain", " ← ".join(certificate.subject for certificate in chain)) for chain in answer.chains]
+    rows += [
+        (f"Wrong: {problem.kind.replace('_', ' ')}", "; ".join(fact.fact for fact in problem.evidence))
+        for problem in answer.problems
+    ]
+    return pairs(rows)
+
+
+def roles(found: Inventory) -> pd.DataFrame:
+    """One row for each certificate that kubeadm makes and each of that role that was found."""
+    rows: list[dict[str, object]] = []
+    for role in ROLES:
+        groups = "".join(f",O={group}" for group in role.organizations)
+        common: dict[str, object] = {
+            "Role": role.id,
+            "What it is": role.title,
+            "Signed by": "itself" if role.is_authority else role.issuer,
+            "Good for": ", ".join(role.usages) or "signing",
+            "kubeadm writes": f"CN={role.common_name}{groups}" if role.common_name != "*" else "CN=(any)",
+        }
+        held = found.of_role(role.id)
+        rows += [{**common, "Found": one.certificate.subject, "Where": one.place} for one in held]
+        if not held:
+            rows.append({**common, "Found": "not found", "Where": role.path})
+    return _frame(rows, _ROLES)
+
+
+def connections(found: Iterable[Connection], now: datetime) -> pd.DataFrame:
+    """One row for each certificate and each side that it is shown to, with what Go says of it there."""
+    rows: list[dict[str, object]] = []
+    for one in found:
+        answer = one.verification(now)
+        rows.append(
+            {
+                "Presents": one.presenter or "a server",
+                "To": one.verifier or "whoever connects",
+                "As": one.usage,
+                "Certificate": one.leaf.subject if one.leaf else "not known",
+                "Where it lives": one.place,
+                "Trusted by": one.trust.place if one.trust else "not known",
+                "Go says": (answer.message or answer.verdict.value) if answer and one.trust else "cannot be told",
+            }
+        )
+    return _frame(rows, _CONNECTIONS)
+
+
+def flags(found: Inventory) -> pd.DataFrame:
+    """One row for each flag of a program that names a certificate or its key."""
+    titles = {role.id: role.title for role in ROLES}
+    named = {place: titles[role] for place, role in CERTIFICATE_FLAGS.items()}
+    named |= {(program, flag): f"the key of --{of}" for (program, of), flag in KEY_FLAGS.items()}
+    rows: list[dict[str, object]] = [
+        {
+            "Program": f"{program.program} on {program.host}" if program.host else program.program,
+            "Flag": f"--{flag}",
+            "File": program.flags[flag],
+            "What it is": title,
+        }
+        for program in found.components
+        for (name, flag), title in named.items()
+        if name == program.program and flag in program.flags
+    ]
+    return _frame(rows, _FLAGS)
+
+
+def requests(found: Iterable[Review]) -> pd.DataFrame:
+    """One row a certificate request, with what approving it would risk."""
+    rows: list[dict[str, object]] = [
+        {
+            "Request": review.request.name,
+            "State": review.request.state.value,
+            "For user": review.request.user or "(unreadable)",
+            "In groups": ", ".join(review.request.for_groups),
+            "Asked by": review.request.username,
+            "Signer": review.request.signer,
+            "Usages": ", ".join(review.request.usages),
+            "Risk": review.severity.value if review.severity else "none",
+            "What to know": "; ".join(risk.message for risk in review.risks),
+        }
+        for review in found
+    ]
+    return _frame(rows, _REQUESTS)
 
 
 def endpoints(snapshot: Snapshot) -> pd.DataFrame:
@@ -91,8 +214,11 @@ def _subject(der: bytes) -> str:
 
 
 def _names(certificate: Certificate) -> str:
-    names = (*certificate.dns_names, *certificate.ip_addresses)
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return _joined((*certificate.dns_names, *certificate.ip_addresses), 6)
+
+
+def _joined(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _frame(rows: list[dict[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:

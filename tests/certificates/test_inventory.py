@@ -9,6 +9,7 @@ import pytest
 from k8srun.certificates.components import components
 from k8srun.certificates.connections import connections
 from k8srun.certificates.inventory import Holder, inventory
+from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import (
     API_SERVICE,
@@ -170,3 +171,27 @@ def test_objects_of_any_shape_are_read_as_far_as_they_go(junk):
 
     assert found.held == ()
     assert all(item.leaf is None for item in connections(snapshot, found))
+
+
+def test_a_bundle_is_found_by_its_place_and_by_the_path_of_its_file():
+    found = inventory(Cluster().snapshot())
+
+    assert found.find(f"{PKI}/apiserver.crt") is found.find(f"{PKI}/apiserver.crt on node-1")
+    assert found.find("Secret platform/policy-tls, tls.crt").leaf.subject
+
+
+def test_a_path_that_several_hosts_have_is_not_guessed_at():
+    ca = certificate(authority("kubernetes", key("P-256", 10)))
+    files = (HostFile(f"{PKI}/ca.crt", Topic.PKI, host=host, pem=ca) for host in ("node-1", "node-2"))
+
+    with pytest.raises(InputError, match=f"{PKI}/ca.crt on node-1, {PKI}/ca.crt on node-2"):
+        inventory(Snapshot(NOW, files=tuple(files))).find(f"{PKI}/ca.crt")
+
+
+def test_a_place_that_is_not_there_or_holds_no_certificate_is_an_error_that_names_it():
+    found = inventory(Cluster().snapshot())
+
+    with pytest.raises(InputError, match=r"/etc/nothing\.crt"):
+        found.find("/etc/nothing.crt")
+    with pytest.raises(InputError, match=r"apiserver\.key on node-1: no certificate"):
+        _ = found.find(f"{PKI}/apiserver.key").leaf
