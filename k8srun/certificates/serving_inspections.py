@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
 from k8srun.certificates.case import View, when, who
 from k8srun.certificates.inspections import views_of
 from k8srun.certificates.inventory import Bundle, Held, Holder, Inventory, inventory
+from k8srun.certificates.judges.trust import is_kubelet_made
 from k8srun.certificates.requests import KUBELET_SERVING_SIGNER, signing_requests
 from k8srun.checks import Check, NotApplicable, Undecided
 from k8srun.findings import Evidence, Finding, Severity
@@ -17,8 +17,6 @@ from k8srun.snapshot import Snapshot, resource_name
 from k8srun.text import visible
 
 _AUTHENTICATION = ("extension-apiserver-authentication", "kube-system")
-# The issuer's name where a kubelet makes its own. Source: client-go `util/cert`, GenerateSelfSignedCertKey.
-_OWN_CA = re.compile(r"CN=[^,]*-ca@\d+$")
 _SERVED_FROM = frozenset({Holder.FILE, Holder.SECRET})
 
 
@@ -106,7 +104,7 @@ def kubelet_serving(check: Check, snapshot: Snapshot, _now: datetime) -> Iterato
     if not waiting and not served:
         raise Undecided("no kubelet's serving certificate was read")
     for held in served:
-        if _is_self_made(held):
+        if held.certificate.self_issued or is_kubelet_made(held.certificate):
             yield check.finding(
                 held.place,
                 "it is the kubelet's own, signed by nobody whom a client knows, as kubeadm leaves it by default",
@@ -159,13 +157,3 @@ def _same_certificate(view: View, held: list[Held]) -> list[Held]:
         and item.certificate.subject_der == leaf.subject_der
         and served <= {*item.certificate.dns_names, *item.certificate.ip_addresses}
     ]
-
-
-def _is_self_made(held: Held) -> bool:
-    """Whether it is signed by itself, or by a CA that the kubelet made for it alone and did not always keep."""
-    certificate = held.certificate
-    return (
-        certificate.self_issued
-        or any(item.subject_der == certificate.issuer_der and item.self_issued for item in held.bundle.certificates[1:])
-        or _OWN_CA.search(certificate.issuer) is not None
-    )

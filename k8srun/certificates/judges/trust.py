@@ -106,8 +106,13 @@ def is_weakly_signed(certificate: Certificate) -> bool:
     return any(digest in certificate.signature_algorithm for digest in ("SHA1", "MD5", "MD2"))
 
 
+def is_kubelet_made(certificate: Certificate) -> bool:
+    """Whether its issuer is named as the CA that a kubelet makes for itself and keeps from everybody."""
+    return _KUBELET_OWN.search(certificate.issuer) is not None
+
+
 def _kubelet_own(failure: Failure) -> Facts:
-    if not _KUBELET_OWN.search(failure.top.issuer):
+    if not is_kubelet_made(failure.top):
         return ()
     return (failure.view.presents(f"issued by {issuer(failure.top)}, as a kubelet names the CA it makes for itself"),)
 
