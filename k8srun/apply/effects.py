@@ -52,11 +52,11 @@ def _rollout(ref: ObjectRef, before: JsonObject | None, after: JsonObject | None
     wanted = (before.get("status") or {}).get("desiredNumberScheduled", 0)
     pods = wanted if ref.of_kind == DAEMON_SET else old.get("replicas", 1)
     if after is None:
-        yield f"Ends the {plural(pods, 'pod')} of {ref}."
+        yield f"Ends {plural(pods, 'pod')} of {ref}."
         return
     new = after.get("spec") or {}
     if not equal(old.get("template"), new.get("template")):
-        yield f"Restarts the {plural(pods, 'pod')} of {ref}: its pod template changes."
+        yield f"Restarts {plural(pods, 'pod')} of {ref}: its pod template changes."
     if old.get("replicas", 1) != new.get("replicas", 1):
         yield f"Scales {ref} from {old.get('replicas', 1)} to {new.get('replicas', 1)}."
 

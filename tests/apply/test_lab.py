@@ -89,7 +89,7 @@ def test_a_plan_is_previewed_applied_and_taken_back_in_a_lab(lab, target, journa
     assert shown.cluster.simulated
     assert {step.validation for step in shown.steps} == {Validation.SIMULATED}
     assert "+          type: RuntimeDefault" in shown.steps[0].diff
-    assert "Restarts the 2 pods of StatefulSet.apps data/postgres: its pod template changes." in shown.impact
+    assert "Restarts 2 pods of StatefulSet.apps data/postgres: its pod template changes." in shown.impact
     assert "Takes ClusterRole admin in namespace data from Group marlow:data-engineers." in shown.impact
     assert sorted(whole(lab)) == before
 

@@ -90,7 +90,7 @@ def test_a_plan_is_shown_previewed_applied_and_taken_back(file, target, lab):
     previewed = run(plan, "preview", file, "--lab-dir", "lab")
     assert "LAB: simulated" in previewed
     assert "+          type: RuntimeDefault" in previewed
-    assert "Restarts the 2 pods of StatefulSet.apps data/postgres" in previewed
+    assert "Restarts 2 pods of StatefulSet.apps data/postgres" in previewed
     last = previewed.rstrip().splitlines()[-1]
     assert last.startswith("  k8srun plan apply fix.json --lab-dir lab --confirm ")
     assert target.read(ROLE) is None
