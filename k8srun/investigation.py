@@ -28,8 +28,11 @@ from k8srun.clock import parse_time
 from k8srun.codec import encode
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
-from k8srun.display import notebook, plots, tables, timeline
+from k8srun.display import notebook, tables
+from k8srun.errors import InputError
 from k8srun.lab import DEFAULT_INCIDENT, Lab, incidents
+from k8srun.pki.layout import Node, Wanted, layout
+from k8srun.pki.openssl import commands
 from k8srun.record import RESULT_VARIABLE, RunResult
 from k8srun.snapshot import Snapshot
 from k8srun.sources.collect import opened
@@ -196,6 +199,20 @@ class Investigation:
         """The flags of the control plane's programs that name certificates and keys."""
         return tables.flags(inventory(self.snapshot))
 
+    def openssl(self, certificate: str) -> pd.DataFrame:
+        """The openssl commands that make one certificate of a cluster by hand, as `k8srun pki` prints them.
+
+        Args:
+            certificate: its path in the folder, without the suffix: `ca`, `apiserver`, `etcd/server`, `admin`.
+
+        Raises:
+            InputError: there is none of that name.
+        """
+        made = commands(layout(Wanted((Node("node01", ("192.0.2.11",)),))))
+        if certificate not in made:
+            raise InputError("no such certificate", where=certificate, do=f"One of: {', '.join(made)}")
+        return tables.pairs((str(step), command) for step, command in enumerate(made[certificate], 1))
+
     def requests(self) -> pd.DataFrame:
         """The certificate requests, each with what approving it would risk."""
         return tables.requests(reviews(self.snapshot))
@@ -214,10 +231,15 @@ class Investigation:
 
     def plot_findings(self) -> None:
         """Display how many findings there are of each severity."""
+        # matplotlib takes longer to load than most runbooks take to run, and few of them plot.
+        from k8srun.display import plots  # noqa: PLC0415
+
         plots.show_figure(*plots.findings_by_severity(self.result().severities()))
 
     def plot_certificates(self) -> None:
         """Display when certificates end, by the CA that signed them."""
+        from k8srun.display import plots, timeline  # noqa: PLC0415 - as above
+
         plots.show_figure(*timeline.expiries_by_ca(chains(self.snapshot), self.now))
 
     def show(self, value: object, view: str = "") -> None:

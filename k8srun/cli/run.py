@@ -6,7 +6,9 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 import click
@@ -148,6 +150,7 @@ def run(
     """
     request = prepare(find_runbook(runbook), texts=_texts(pairs), values=_values(params_file), sources=sources, now=now)
     _prepare_folder(out)
+    _load_report_meanwhile()
     with stopped_by_signals() as stop, run_output.waiting(request.runbook.id):
         ended = execute(request, out, limits, stop)
     report, code = _report(ended)
@@ -189,6 +192,7 @@ def batch(
     _prepare_folder(out)
     ended: list[Run] = []
     worst = ExitCode.CLEAN
+    _load_report_meanwhile()
     with stopped_by_signals() as stop, run_output.progress(len(requests)) as progress:
         for one in execute_all(requests, out, limits, stop, jobs=jobs, on_start=progress.started):
             _, code = _report(one)
@@ -265,12 +269,17 @@ def _prepare_folder(out: Path) -> None:
     settle(out)
 
 
+def _load_report_meanwhile() -> None:
+    """Load what the report needs while the run goes on: this process has nothing else to do until it ends."""
+    skip_iri_grammar()
+    Thread(target=import_module, args=("k8srun.report.notebook",), daemon=True).start()
+
+
 def _report(ended: Run) -> tuple[Path | None, ExitCode]:
     """Write the report of a run; the exit code is that of the run, or INCOMPLETE where the report is missing."""
     code = ExitCode(ended.record.exit_code or 0)
     if not (ended.folder / RECORD).exists():
         return None, code  # It could not be recorded, which its error says.
-    skip_iri_grammar()
     try:
         from k8srun.report.html import write_report  # noqa: PLC0415 - slow to load, and the run is to begin at once
 
