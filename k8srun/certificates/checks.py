@@ -225,7 +225,7 @@ CHECKS: tuple[Check, ...] = (
         "Every endpoint presents the newest certificate of the file that it is served from",
         Severity.MEDIUM,
         (_PKI, _ENDPOINT),
-        "Restart what serves it: move its static-pod manifest away, wait until the pod is gone, and move it back.",
+        "Restart what serves it: move its static-pod manifest away until the pod is gone, or restart the kubelet.",
         (_KUBEADM,),
         serving_inspections.not_reloaded,
     ),

@@ -13,7 +13,18 @@ from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST, CONFIG_MAP
 from k8srun.kubeconfig import Kubeconfig, KubeconfigUser
 from tests.certificates import check_cases, der
 from tests.certificates.check_cases import aggregating, file_of, in_masters
-from tests.certificates.cluster import PKI, Cluster, certificate, pem, private, serving, user
+from tests.certificates.cluster import (
+    APISERVER_FLAGS,
+    ETCD_FLAGS,
+    PKI,
+    Cluster,
+    certificate,
+    pem,
+    private,
+    serving,
+    static_pod,
+    user,
+)
 from tests.certificates.model import CLIENT_AUTH, SERVER_AUTH, authority, key, leaf
 from tests.certificates.signing import signing_request
 from tests.certificates.test_checks import ask
@@ -84,10 +95,18 @@ def test_a_certificate_of_another_roles_ca_names_both():
     assert finding.message == "it was issued by the cluster's CA, where etcd's CA belongs"
 
 
-def test_one_ca_for_everything_as_on_hand_made_clusters_is_the_ca_of_every_role():
-    cluster = Cluster()
+def test_one_file_that_the_flags_name_for_every_ca_as_on_hand_made_clusters_is_the_ca_of_every_role():
+    etcd_manifest = "/etc/kubernetes/manifests/etcd.yaml"
+    cluster = Cluster(without={check_cases.MANIFEST, etcd_manifest, f"{PKI}/etcd/ca.crt", f"{PKI}/etcd/ca.key"})
     cluster.etcd_ca = cluster.ca
     cluster.__post_init__()
+    one = f"{PKI}/ca.crt"
+    for path, program, flags in (
+        (check_cases.MANIFEST, "kube-apiserver", {**APISERVER_FLAGS, "etcd-cafile": one}),
+        (etcd_manifest, "etcd", {**ETCD_FLAGS, "trusted-ca-file": one, "peer-trusted-ca-file": one}),
+    ):
+        document = static_pod(program, flags)
+        cluster.more_files.append(HostFile(path, Topic.MANIFEST, host="node-1", document=document))
 
     assert ask("CERT-ROLE", cluster.snapshot()).verdict is Verdict.PASS
 
