@@ -6,7 +6,6 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
@@ -272,7 +271,13 @@ def _prepare_folder(out: Path) -> None:
 def _load_report_meanwhile() -> None:
     """Load what the report needs while the run goes on: this process has nothing else to do until it ends."""
     skip_iri_grammar()
-    Thread(target=import_module, args=("k8srun.report.notebook",), daemon=True).start()
+    Thread(target=_prepare_report, daemon=True).start()
+
+
+def _prepare_report() -> None:
+    from k8srun.report.html import prepare  # noqa: PLC0415 - slow to load, and the run is to begin at once
+
+    prepare()
 
 
 def _report(ended: Run) -> tuple[Path | None, ExitCode]:
@@ -281,7 +286,7 @@ def _report(ended: Run) -> tuple[Path | None, ExitCode]:
     if not (ended.folder / RECORD).exists():
         return None, code  # It could not be recorded, which its error says.
     try:
-        from k8srun.report.html import write_report  # noqa: PLC0415 - slow to load, and the run is to begin at once
+        from k8srun.report.html import write_report  # noqa: PLC0415 - loaded meanwhile
 
         return write_report(ended.folder), code
     except Exception as error:  # noqa: BLE001 - the record stands, whatever the page met with

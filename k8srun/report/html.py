@@ -45,6 +45,15 @@ def write_report(folder: Path) -> Path:
     return target
 
 
+def prepare() -> None:
+    """Load and compile what a report needs, so that the first one does not wait for it."""
+    from k8srun.report import notebook  # noqa: PLC0415 - as above
+
+    notebook.prepare()
+    for name in ("run.html.j2", "index.html.j2"):
+        _environment().get_template(name)
+
+
 def page(template: str, *, title: str, **values: object) -> str:
     """A whole page: no address in it is ever asked, by its own content security policy too."""
     script = _asset("sort.js")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import nh3
 from nbconvert.exporters.html import HTMLExporter
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from k8srun.text import visible
 
@@ -32,7 +34,19 @@ def body(path: Path) -> str:
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.cells = [cell for cell in map(_without_frame, notebook.cells) if cell is not None]
-    exporter = HTMLExporter(
+    html, _resources = _exporter().from_notebook_node(notebook)
+    # What a library printed itself has not been through `visible`: no override or escape may reach the page.
+    return "\n".join(visible(line, limit=len(line)) for line in str(html).split("\n"))
+
+
+def prepare() -> None:
+    """Load and compile what `body` needs, so that the first notebook does not wait for it."""
+    _exporter().from_notebook_node(new_notebook(cells=[new_markdown_cell("# Title\n`code`")]))
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    return HTMLExporter(
         # `basic` has neither page nor script; unlike the lab template it writes the alternative text of images.
         template_name="basic",
         # nbconvert's own list of tags knows neither headings nor table sections, and escapes them.
@@ -48,9 +62,6 @@ def body(path: Path) -> str:
         mermaid_js_url="",
         mermaid_layout_elk_js_url="",
     )
-    html, _resources = exporter.from_notebook_node(notebook)
-    # What a library printed itself has not been through `visible`: no override or escape may reach the page.
-    return "\n".join(visible(line, limit=len(line)) for line in str(html).split("\n"))
 
 
 def clean(html: str) -> str:
