@@ -13,10 +13,10 @@ from k8srun import __version__
 from k8srun.apply import gate, preflight
 from k8srun.apply.blockers import blockers
 from k8srun.apply.examine import Examination, Examined
-from k8srun.apply.execute import Execution
+from k8srun.apply.execute import Execution, Key
 from k8srun.apply.journal import Begin, Entry, Event, Journal, Log
 from k8srun.apply.options import Options
-from k8srun.apply.reducing import is_changed_after
+from k8srun.apply.reducing import is_changed_after, mark, require_no_secret
 from k8srun.apply.runs import Run, RunState, find, latest
 from k8srun.apply.settle import settle, write_settled
 from k8srun.apply.target import Target
@@ -24,6 +24,7 @@ from k8srun.apply.undo import undo_plan
 from k8srun.apply.verify import ask_all
 from k8srun.change import ChangeStatus, Outcome, Preview, StepOutcome, StepState
 from k8srun.errors import RefusedError
+from k8srun.marks import Mark
 from k8srun.plan import Plan
 from k8srun.planfile import require_valid
 
@@ -129,9 +130,18 @@ class _View:
         failures = (str(step.preview.failure) for step in self._examined if step.preview.failure)
         return tuple(dict.fromkeys([*found, *failures]))
 
+    def marks(self) -> dict[Key, Mark]:
+        """The objects as they were looked at, by what names them."""
+        return {
+            step.preview.step.target.key: mark(step.item)
+            for step in self._examined
+            if step.item is not None and step.preview.step.target is not None
+        }
+
 
 def _view(plan: Plan, target: Target, entries: Iterable[Entry], options: Options, now: datetime) -> _View:
     require_valid(plan)
+    require_no_secret(plan)
     identity = target.identity()
     run = latest(tuple(entries), plan, identity.uid)
     applied = ""
@@ -185,7 +195,7 @@ def _carry_out(view: _View, target: Target, confirm: str, log: Log, options: Opt
     )
     run = _begun(view, begin, log)
     write_settled(run, log)
-    outcomes = Execution(shown.plan, target, run, log, options).steps()
+    outcomes = Execution(shown.plan, target, run, log, options, view.marks()).steps()
     status = _status(outcomes)
     answers = ask_all(shown.plan.verify, target, options) if status is ChangeStatus.APPLIED else ()
     if answers:

@@ -19,10 +19,14 @@ from k8srun.apply.runs import Run, StepRecord
 from k8srun.apply.settle import as_left
 from k8srun.apply.target import ApiObject, InDoubt, NotDone, Request, Target, Written
 from k8srun.change import Failure, FailureKind, StepOutcome, StepState
-from k8srun.marks import change_since
+from k8srun.kinds import Kind
+from k8srun.marks import Mark, change_since
 from k8srun.plan import Action, Plan, Step
 
 _TRIES = 5
+
+Key = tuple[Kind, str, str]
+"""What names an object: kind, namespace, name."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,8 @@ class Execution:
     Attributes:
         run: what is known of it so far; completed step by step.
         log: the journal, held.
+        confirmed: the objects as they were when the confirmation was checked, by what names them; kept up to date with
+            what the run itself makes of them.
     """
 
     plan: Plan
@@ -39,6 +45,7 @@ class Execution:
     run: Run
     log: Log
     options: Options
+    confirmed: dict[Key, Mark]
 
     def steps(self) -> tuple[StepOutcome, ...]:
         """Do every step that is not done yet, up to the first that cannot be done."""
@@ -65,6 +72,11 @@ class Execution:
             return self._not_done(number, step, error.failure)
         if wrote(prepared.item, manager_of(self.run.id, number)) and step.action is not Action.DELETE:
             return self._late(number, step, prepared)
+        # A run may take minutes: what was confirmed must still be so when its turn comes.
+        confirmed = self.confirmed.get(prepared.ref.key)
+        changed = change_since(confirmed, reduced(prepared.item)) if confirmed and prepared.item else ""
+        if changed and not prepared.failure:
+            return self._not_done(number, step, failure(FailureKind.CHANGED, f"{prepared.ref}: {changed}"))
         return self._remote(number, step, prepared)
 
     def _remote(self, number: int, step: Step, prepared: Prepared) -> StepOutcome:
@@ -199,4 +211,7 @@ class Execution:
             record.intent = entry
         elif event is Event.DONE:
             record.done = entry
+            ref = self.plan.steps[number - 1].target
+            if ref is not None and entry.after is not None:
+                self.confirmed[ref.key] = entry.after
         return entry

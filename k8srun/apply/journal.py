@@ -25,7 +25,7 @@ from k8srun.apply.signing import Signer
 from k8srun.atomic import write_atomically
 from k8srun.change import Answer, ClusterIdentity, Failure
 from k8srun.codec import encode
-from k8srun.errors import InputError, RefusedError
+from k8srun.errors import InputError, K8srunError, RefusedError
 from k8srun.marks import Mark
 from k8srun.plan import Plan, Step
 
@@ -234,7 +234,7 @@ class Log:
         self._continue(read_lines(path))
 
     def append(self, event: Event, **fields: object) -> Entry:
-        """Write one line. Raises OSError when it cannot be written: then what it announces must not be done."""
+        """Write one line. Raises K8srunError when it cannot be written: what it announces must not be done."""
         entry = Entry(JOURNAL_SCHEMA, self._seq + 1, self._prev, self._clock(), event, **fields)  # type: ignore[arg-type]
         line = encode(entry)
         if self._signer:
@@ -266,9 +266,16 @@ class Log:
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._handle, view) :]
-        os.fsync(self._handle)
+        try:
+            while view:
+                view = view[os.write(self._handle, view) :]
+            os.fsync(self._handle)
+        except OSError as error:
+            raise K8srunError(
+                f"the journal cannot be written: {error.strerror}; nothing more was done",
+                where=str(self._path),
+                do="Make room, then preview the plan again: it looks up what became of the step that was under way.",
+            ) from None
 
 
 def _sync_folder(folder: Path) -> None:

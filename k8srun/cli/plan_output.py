@@ -119,7 +119,7 @@ def _print_step(out: Console, shown: StepPreview) -> None:
         out.print(f"   kept by {shown.owner} ({shown.owner.evidence}): a direct change may be put back", style="yellow")
     for line in shown.diff:
         out.print(f"   {visible(line, limit=_LONGEST_LINE)}", style=_DIFF.get(line[:1], ""), no_wrap=True, crop=False)
-    if shown.step.action is Action.HOST:
+    if shown.step.action in {Action.HOST, Action.TOKEN, Action.CERTIFICATE}:
         _contents(out, shown.step)
     for warning in shown.warnings:
         out.print(f"   the server warns: {visible(warning, limit=_LONGEST_LINE)}", style="yellow")

@@ -112,3 +112,17 @@ def taken_back(run, target, journal, options=QUICK):
     shown = undo(run, target, "", journal=journal, options=options).preview
     assert not shown.blockers, shown.blockers
     return undo(run, target, shown.confirm, journal=journal, options=options)
+
+
+def after_first_write(target, act):
+    """Do something once the first request that changes something has been answered."""
+    write, done = target.write, []
+
+    def written(request, *, dry_run):
+        answer = write(request, dry_run=dry_run)
+        if not dry_run and not done:
+            done.append(request)
+            act()
+        return answer
+
+    target.write = written

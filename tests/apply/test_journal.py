@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 from datetime import UTC, datetime
 
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from k8srun.apply.audit import audit
 from k8srun.apply.journal import FIRST, Event, Journal, default_path, head_path, read_entries
 from k8srun.apply.signing import Signer, Verifier
-from k8srun.errors import InputError, RefusedError
+from k8srun.errors import InputError, K8srunError, RefusedError
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
@@ -226,6 +227,20 @@ def test_a_journal_in_the_place_of_a_folder_is_an_error_that_says_so(tmp_path):
         pass
     with pytest.raises(InputError, match="the journal cannot be read"):
         read_entries(tmp_path)
+
+
+def test_a_full_disk_is_an_error_and_the_chain_goes_on_afterwards(path):
+    write(path, 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, hard))
+    try:
+        with pytest.raises(K8srunError, match="the journal cannot be written: File too large; nothing more was done"):
+            write(path, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    write(path, 1)
+    assert audit(path).problems == ()
+    assert [entry.event for entry in read_entries(path)] == [Event.INTENT, Event.INTENT, Event.TORN, Event.INTENT]
 
 
 def test_the_journal_is_where_the_user_says_or_where_state_is_kept():

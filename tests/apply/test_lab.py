@@ -16,7 +16,7 @@ from k8srun.apply.audit import audit
 from k8srun.apply.lab import LabTarget
 from k8srun.change import AnswerState, ChangeStatus, FailureKind, StepState, Validation
 from k8srun.codec import parse_json
-from k8srun.errors import RefusedError
+from k8srun.errors import InputError, RefusedError
 from k8srun.lab import build
 from k8srun.plan import ObjectRef, Question
 from k8srun.sources.reduce import reduce_object
@@ -261,3 +261,20 @@ def test_a_kubeconfig_is_edited_by_a_plan_and_taken_back(lab, target, journal):
     assert taken_back(outcome.run, target, journal, OPTIONS).status is ChangeStatus.APPLIED
     assert "https://127.0.0.1:6443" in lab.kubeconfig.read_text()
     assert lab.kubeconfig.with_name(f"kubeconfig.k8srun-{outcome.run}").read_bytes() == before
+
+
+@pytest.mark.parametrize("where", ["body", "patch", "kubeconfig"])
+def test_a_plan_that_would_write_a_secret_into_the_journal_is_refused(target, journal, where):
+    container = {"name": "app", "image": "a", "env": [{"name": "DB_PASSWORD", "value": "hunter2-hunter2"}]}
+    item = seen(target, POSTGRES)
+    operation = {"op": "add", "path": "/spec/template/spec/containers/-", "value": container}
+    user = {"op": "add", "path": "/users/me", "value": {"token": "hunter2-hunter2"}}
+    leaky = {
+        "body": steps.create(named("Pod", "x", "data", spec={"containers": [container]}), "x"),
+        "patch": steps.patch(item, [operation], "x"),
+        "kubeconfig": steps.kubeconfig("config", {"users": {}}, [user], "x"),
+    }[where]
+    with pytest.raises(InputError, match=r"step 1 \(.*\) holds a value that looks secret") as error:
+        preview(plan_of(target, leaky), target, journal=journal, options=OPTIONS)
+    assert "hunter2" not in str(error.value)
+    assert journal.entries() == ()

@@ -13,12 +13,13 @@ from k8srun import steps
 from k8srun.apply import Journal, Options, apply, preview, undo
 from k8srun.apply.audit import audit
 from k8srun.apply.journal import Event
-from k8srun.change import AnswerState, ChangeStatus, FailureKind, Validation
+from k8srun.change import AnswerState, ChangeStatus, FailureKind, StepState, Validation
 from k8srun.errors import RefusedError
 from k8srun.plan import Question
 from tests.apply.clusters import (
     QUICK,
     RBAC,
+    after_first_write,
     binding,
     carried_out,
     config_map,
@@ -370,3 +371,78 @@ def test_a_plan_for_another_cluster_is_refused(control_plane, namespace, admin, 
     with pytest.raises(RefusedError, match="it was given for another plan"):
         apply(staging, admin, here, journal=journal, options=QUICK)
     assert read(control_plane, f"/apis/{RBAC}/v1/namespaces/{namespace}/roles/reader") is None
+
+
+def test_an_object_that_is_edited_while_an_earlier_step_runs_stops_the_run(control_plane, namespace, admin, journal):
+    path = config_map(control_plane, namespace, a="1", b="1")
+    plan = plan_of(
+        admin,
+        steps.create(named("ConfigMap", "first", namespace), "first"),
+        steps.patch(observed(control_plane, path), [{"op": "replace", "path": "/data/a", "value": "2"}], "two"),
+    )
+    # Another field than that of the plan: its own tests still hold.
+    change = [{"op": "replace", "path": "/data/b", "value": "9"}]
+    after_first_write(admin, lambda: edit(control_plane, path, change))
+    outcome = carried_out(plan, admin, journal)
+    assert [step.state for step in outcome.steps] == [StepState.DONE, StepState.FAILED]
+    assert outcome.steps[1].failure.kind is FailureKind.CHANGED
+    assert "it was changed by kubectl-edit at " in outcome.steps[1].failure.detail
+    assert read(control_plane, path)["data"] == {"a": "1", "b": "9"}
+
+
+def test_two_steps_on_one_object_are_no_change_by_somebody_else(control_plane, namespace, admin, journal):
+    path = config_map(control_plane, namespace, a="1", b="1")
+    seen = observed(control_plane, path)
+    plan = plan_of(
+        admin,
+        steps.patch(seen, [{"op": "replace", "path": "/data/a", "value": "2"}], "two"),
+        steps.patch(seen, [{"op": "replace", "path": "/data/b", "value": "2"}], "two"),
+        steps.delete(seen, "and away"),
+    )
+    assert carried_out(plan, admin, journal).status is ChangeStatus.APPLIED
+    assert read(control_plane, path) is None
+
+
+def before_first_write(target, act):
+    """Do something in the last moment before the first request that changes something is sent."""
+    write, done = target.write, []
+
+    def written(request, *, dry_run):
+        if not dry_run and not done:
+            done.append(request)
+            act()
+        return write(request, dry_run=dry_run)
+
+    target.write = written
+
+
+STEPS_ON_A_DEPLOYMENT = {
+    "patch": lambda seen: steps.patch(seen, [{"op": "replace", "path": "/spec/replicas", "value": 2}], "more"),
+    "apply": lambda seen: steps.server_side_apply(seen, {"spec": {"minReadySeconds": 5}}, "slower"),
+    "delete": lambda seen: steps.delete(seen, "unused"),
+}
+
+
+@pytest.mark.parametrize("make", STEPS_ON_A_DEPLOYMENT.values(), ids=STEPS_ON_A_DEPLOYMENT)
+def test_an_object_that_is_edited_in_the_last_moment_is_left_alone(control_plane, namespace, admin, journal, make):
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    control_plane.create(path, deployment(namespace))
+    plan = plan_of(admin, make(observed(control_plane, f"{path}/web")))
+    change = [{"op": "add", "path": "/metadata/labels", "value": {"edited": "yes"}}]
+    before_first_write(admin, lambda: edit(control_plane, f"{path}/web", change))
+    outcome = carried_out(plan, admin, journal)
+    assert outcome.status is ChangeStatus.STOPPED
+    assert outcome.steps[0].failure.kind is FailureKind.CHANGED
+    assert "it was changed by kubectl-edit at " in outcome.steps[0].failure.detail
+    assert read(control_plane, f"{path}/web")["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize("make", STEPS_ON_A_DEPLOYMENT.values(), ids=STEPS_ON_A_DEPLOYMENT)
+def test_a_status_that_is_written_in_the_last_moment_does_not_matter(control_plane, namespace, admin, journal, make):
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    control_plane.create(path, deployment(namespace))
+    plan = plan_of(admin, make(observed(control_plane, f"{path}/web")))
+    condition = {"type": "Odd", "status": "True", "lastUpdateTime": None, "lastTransitionTime": None}
+    change = [{"op": "add", "path": "/status/conditions", "value": [condition]}]
+    before_first_write(admin, lambda: edit(control_plane, f"{path}/web/status", change))
+    assert carried_out(plan, admin, journal).status is ChangeStatus.APPLIED

@@ -13,6 +13,7 @@ from k8srun.change import ChangeStatus, FailureKind, StepState
 from k8srun.errors import RefusedError
 from tests.apply.clusters import (
     QUICK,
+    after_first_write,
     carried_out,
     config_map,
     named,
@@ -159,20 +160,6 @@ def test_what_is_refused_midway_stops_the_run_which_goes_on_later(stage, admin, 
     assert read(stage.control_plane, f"{stage.pods}/app") is not None
     assert taken_back(outcome.run, admin, journal).status is ChangeStatus.APPLIED
     assert read(stage.control_plane, stage.first) is None
-
-
-def after_first_write(target, act):
-    """Do something once the first request that changes something has been answered."""
-    write, done = target.write, []
-
-    def written(request, *, dry_run):
-        answer = write(request, dry_run=dry_run)
-        if not dry_run and not done:
-            done.append(request)
-            act()
-        return answer
-
-    target.write = written
 
 
 def test_a_namespace_that_is_being_deleted_takes_nothing_new(control_plane, admin, journal):
