@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from k8srun.apply import Journal, Options, apply, default_path, preview
+from k8srun.apply.opening import target_of
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
 from k8srun.assessment.symptoms import diagnose
@@ -23,6 +25,7 @@ from k8srun.certificates.inventory import inventory
 from k8srun.certificates.listing import listing
 from k8srun.certificates.reviews import reviews
 from k8srun.certificates.verification import Usage, verify
+from k8srun.change import ChangeStatus, Outcome, Preview
 from k8srun.checks import Check, CheckResult, evaluate_all
 from k8srun.clock import parse_time
 from k8srun.codec import encode
@@ -30,14 +33,15 @@ from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
 from k8srun.display import notebook, tables
 from k8srun.errors import InputError
-from k8srun.lab import DEFAULT_INCIDENT, Lab, incidents
+from k8srun.lab import Lab, incidents
 from k8srun.pki.layout import Node, Wanted, layout
 from k8srun.pki.openssl import commands
+from k8srun.plan import Plan
 from k8srun.record import RESULT_VARIABLE, RunResult
-from k8srun.snapshot import Snapshot
-from k8srun.sources.collect import opened
+from k8srun.snapshot import Need, Snapshot
+from k8srun.sources.collect import cluster_name, collect, opened, read_lab
 from k8srun.sources.library import find_runbook
-from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
+from k8srun.sources.options import SourceOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +93,7 @@ def start(
     observed, served = stack.enter_context(opened(options, needs=needs, now=clock))
     # A notebook may be closed without reaching `finish`: the lab's servers and folder must not outlive the kernel.
     atexit.register(stack.close)
-    run = Investigation(observed, clock, _cluster(options, observed), served, stack)
+    run = Investigation(observed, clock, cluster_name(options, observed), served, options, stack)
     notebook.show_style()
     tables.show_in_full()
     run.show(observed)
@@ -111,9 +115,11 @@ class Investigation:
     now: datetime
     cluster: str
     lab: Lab | None
+    _options: SourceOptions
     _stack: ExitStack
     _diagnoses: list[Diagnosis] = field(default_factory=list)
     _checks: dict[str, CheckResult] = field(default_factory=dict)
+    _changes: list[Outcome] = field(default_factory=list)
 
     def diagnose(self, symptom: str = "") -> Diagnosis:
         """The cause of an error message; without one, what is wrong as far as the evidence shows.
@@ -242,6 +248,28 @@ class Investigation:
 
         plots.show_figure(*timeline.expiries_by_ca(chains(self.snapshot), self.now))
 
+    def preview(self, plan: Plan) -> Preview:
+        """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""
+        return preview(plan, target_of(self._options, self.lab), journal=Journal(default_path(os.environ)))
+
+    def apply(self, plan: Plan, *, confirm: str) -> Outcome:
+        """Apply a plan that was previewed; an empty `confirm` only previews it.
+
+        Raises:
+            RefusedError: the confirmation is not the one for what would be done now; nothing was changed.
+        """
+        target = target_of(self._options, self.lab)
+        options = Options(checks=CHECKS, snapshot=self._again)
+        outcome = apply(plan, target, confirm, journal=Journal(default_path(os.environ)), options=options)
+        if outcome.status is not ChangeStatus.PREVIEWED:
+            self._changes.append(outcome)
+        return outcome
+
+    def _again(self, needs: Sequence[Need]) -> Snapshot:
+        """The same sources, read anew: what a plan's questions are asked of."""
+        now = datetime.now(UTC)
+        return read_lab(self.lab, now) if self.lab else collect(self._options, needs=needs, now=now)
+
     def show(self, value: object, view: str = "") -> None:
         """Display a diagnosis, check results, gaps or a snapshot; `view` picks one where there are several."""
         notebook.show(value, view)
@@ -267,15 +295,5 @@ class Investigation:
             diagnoses=tuple(self._diagnoses),
             checks=tuple(self._checks.values()),
             gaps=self.snapshot.gaps,
+            changes=tuple(self._changes),
         )
-
-
-def _cluster(options: SourceOptions, snapshot: Snapshot) -> str:
-    """How people call what is looked at: the name that they gave it, else where it is."""
-    if options.lab:
-        return f"lab: {options.incident or DEFAULT_INCIDENT}"
-    if options.context and options.context != CURRENT_CONTEXT:
-        return options.context
-    if snapshot.server and snapshot.server.url:
-        return snapshot.server.url
-    return snapshot.origin[0] if snapshot.origin else "unknown"

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from k8srun.change import Outcome
 from k8srun.checks import CheckResult
 from k8srun.diagnosis import Diagnosis
 from k8srun.findings import Finding, Severity, Verdict
@@ -48,6 +49,7 @@ class RunResult:
         server: the apiserver, if one answered.
         objects: how many objects of each kind the snapshot holds.
         diagnoses, checks, gaps: the answers.
+        changes: what applying plans has done, and whether each had its effect.
     """
 
     cluster: str
@@ -60,6 +62,7 @@ class RunResult:
     diagnoses: tuple[Diagnosis, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    changes: tuple[Outcome, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -21,13 +21,9 @@ from k8srun.codec import document, pretty
 from k8srun.errors import ExitCode, InputError, RefusedError
 from k8srun.plan import PLAN_SCHEMA, Plan
 from k8srun.planfile import plan_text
-from k8srun.sources.connection import connect, server_of
-from k8srun.sources.contexts import ChosenContext, choose_context
-from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_TIMEOUT_SECONDS = 30.0
 _PATIENCE_SECONDS = 15.0  # a signer takes seconds on a busy cluster
 
 
@@ -61,34 +57,6 @@ def change_options(function: F) -> F:
     ):
         wrapper = option(wrapper)
     return wrapper  # type: ignore[return-value]
-
-
-def chosen_context(sources: SourceOptions) -> ChosenContext:
-    """The context of the live cluster that the source options name.
-
-    Raises:
-        InputError: they name none, or the kubeconfig cannot be used.
-    """
-    if not sources.live:
-        raise InputError(
-            "this needs a live cluster",
-            do="Name it: --context [NAME], or --kubeconfig FILE. The embedded lab cannot be changed from here.",
-        )
-    context = "" if sources.context == CURRENT_CONTEXT else sources.context
-    return choose_context(sources.kubeconfig, context, environ=os.environ)
-
-
-def live_target(sources: SourceOptions) -> ServerTarget:
-    """The server that the source options name, to be changed.
-
-    Raises:
-        InputError: as `chosen_context`.
-        SourceError: its CA or the credentials cannot be had.
-    """
-    chosen = chosen_context(sources)
-    server = server_of(chosen, os.environ)
-    connection = connect(chosen, server, allow_exec=sources.allow_exec, timeout=_TIMEOUT_SECONDS)
-    return ServerTarget(connection, timeout=_TIMEOUT_SECONDS)
 
 
 def carry_out(plan: Plan, target: ServerTarget, change: Change, output: str, *, schema: str, again: str) -> ExitCode:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from k8srun.apply.opening import chosen_context
 from k8srun.certificates.reviews import NEEDS, reviews
-from k8srun.cli.changing import chosen_context
 from k8srun.cli.csr_changes import REQUESTS, approve_command, deny_command, find_review, submit_command
 from k8srun.cli.csr_output import LIST_SCHEMA, print_reviews, review_document
 from k8srun.cli.options import now_option, output_option, source_options

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
+from k8srun.apply.opening import live_target
 from k8srun.certificates.request_plans import decision_plan, request_object, submit_plan
 from k8srun.certificates.requests import CLIENT_SIGNER
 from k8srun.certificates.reviews import NEEDS, Review, reviews
-from k8srun.cli.changing import Change, carry_out, change_options, live_target
+from k8srun.cli.changing import Change, carry_out, change_options
 from k8srun.cli.options import now_option, output_option, source_options
 from k8srun.errors import ExitCode, InputError
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import click
 
 from k8srun.apply import Journal, Options, Target, default_path
+from k8srun.apply.opening import live_target
 from k8srun.apply.signing import Signer
 from k8srun.assessment.checks import CHECKS
-from k8srun.cli.changing import live_target
 from k8srun.errors import InputError
 from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions

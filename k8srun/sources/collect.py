@@ -89,3 +89,14 @@ def read_lab(lab: Lab, now: datetime) -> Snapshot:
     )
     origin = f"embedded lab, incident {lab.incident.name}" if lab.incident else "embedded lab"
     return replace(merge(parts), lab=True, origin=(origin,))
+
+
+def cluster_name(options: SourceOptions, snapshot: Snapshot) -> str:
+    """How people call what is looked at: the name that they gave it, else where it is."""
+    if options.lab:
+        return f"lab: {options.incident or DEFAULT_INCIDENT}"
+    if options.context and options.context != CURRENT_CONTEXT:
+        return options.context
+    if snapshot.server and snapshot.server.url:
+        return snapshot.server.url
+    return snapshot.origin[0] if snapshot.origin else "unknown"
