@@ -63,6 +63,10 @@ def test_a_grant_is_previewed_applied_verified_and_taken_back(control_plane, nam
     ]  # fmt: skip
 
     back = taken_back(outcome.run, admin, journal)
+    assert [str(step.step) for step in back.steps] == [
+        f"delete RoleBinding.{RBAC} {namespace}/reader",
+        f"delete Role.{RBAC} {namespace}/reader",
+    ]
     assert back.status is ChangeStatus.APPLIED
     assert back.fixed is AnswerState.FIXED
     assert read(control_plane, f"/apis/{RBAC}/v1/namespaces/{namespace}/roles/reader") is None
