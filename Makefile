@@ -25,7 +25,7 @@ check: .venv/.dev ## format, lint, types, layers, notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/nbstripout --verify $$(git ls-files '*.ipynb')
+	$(BIN)/nbstripout --verify --keep-id $$(git ls-files '*.ipynb')
 
 controlplane: ## build the real etcd, kube-apiserver and kube-controller-manager for the live tests
 	@tests/controlplane/build.sh

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8srun.pem import read_pem
-from k8srun.sources.reduce import reduce_object
 from k8srun.scrub import looks_secret, scrub
+from k8srun.sources.reduce import reduce_object
 from k8srun.sources.secretvalues import reduce_secret_data, token_claims
 from tests.canaries import Canaries, encoded, leaks, log_lines, planted
 

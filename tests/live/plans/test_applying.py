@@ -33,6 +33,7 @@ from tests.apply.clusters import (
     taken_back,
     target,
 )
+from tests.controlplane.cluster import ControlPlane
 
 
 def events(journal):
@@ -405,6 +406,20 @@ def test_two_steps_on_one_object_are_no_change_by_somebody_else(control_plane, n
     )
     assert carried_out(plan, admin, journal).status is ChangeStatus.APPLIED
     assert read(control_plane, path) is None
+
+
+def test_what_was_confirmed_for_staging_is_refused_in_production(control_plane, namespace, admin, journal, tmp_path):
+    plan = plan_of(admin, steps.create(named("Namespace", f"new-{namespace}"), "needed"))
+    confirm = preview(plan, admin, journal=journal, options=QUICK).confirm
+    with ControlPlane(tmp_path) as production:
+        there = target(production)
+        shown = preview(plan, there, journal=journal, options=QUICK)
+        assert shown.confirm == ""
+        assert shown.blockers[0].startswith("the plan is for another cluster: ")
+        with pytest.raises(RefusedError, match="it was given for another cluster; nothing was changed"):
+            apply(plan, there, confirm, journal=journal, options=QUICK)
+        assert read(production, f"/api/v1/namespaces/new-{namespace}") is None
+    assert apply(plan, admin, confirm, journal=journal, options=QUICK).status is ChangeStatus.APPLIED
 
 
 def before_first_write(target, act):
