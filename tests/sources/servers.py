@@ -19,9 +19,13 @@ Handler = Callable[[socket.socket], None]
 
 @contextlib.contextmanager
 def raw_server(handler: Handler, *, family: int = socket.AF_INET) -> Iterator[tuple[str, int]]:
-    """A peer that does what `handler` does with each connection; the handler's socket errors end its connection."""
+    """A peer that does what `handler` does with each connection; the handler's socket errors end its connection.
+
+    What the handlers note of their clients is whole once the context has been left.
+    """
     listener = socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family)
     open_sockets: list[socket.socket] = []
+    serving: list[threading.Thread] = []
 
     def serve(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError, SSL.Error):
@@ -32,7 +36,8 @@ def raw_server(handler: Handler, *, family: int = socket.AF_INET) -> Iterator[tu
             while True:
                 connection, _ = listener.accept()
                 open_sockets.append(connection)
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+                serving.append(threading.Thread(target=serve, args=(connection,), daemon=True))
+                serving[-1].start()
 
     acceptor = threading.Thread(target=accept, daemon=True)
     acceptor.start()
@@ -45,6 +50,8 @@ def raw_server(handler: Handler, *, family: int = socket.AF_INET) -> Iterator[tu
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         acceptor.join(5)
+        for handling in serving:
+            handling.join(5)
 
 
 def answering(*parts: bytes) -> Handler:

@@ -193,7 +193,8 @@ def test_the_chain_of_a_client_certificate_is_sent_with_it():
     with server.running() as address:
         observe(*address, client_certificate=(ADMIN.certificate + CA.pair.certificate, ADMIN.key))
         observe(*address, client_certificate=(ADMIN.certificate, ADMIN.key))
-    assert server.client_chains[0] == server.client_chains[1] + 1
+    # The two are served by threads of their own: which of them notes its client first is open.
+    assert max(server.client_chains) == min(server.client_chains) + 1
 
 
 def test_a_server_that_says_nothing_after_the_handshake_has_accepted(tmp_path):
