@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from k8srun.assessment.symptoms import Scene, diagnose
+from k8srun.assessment.scene import Scene
+from k8srun.assessment.symptoms import diagnose
 from k8srun.certificates.catalogue import CATALOGUE
 from k8srun.certificates.causes import CAUSES
 from k8srun.certificates.messages import read

@@ -6,58 +6,21 @@ Each domain knows its own messages. `DOMAINS` asks them in turn; one that comes 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cached_property
 
-from k8srun.certificates.case import World
-from k8srun.certificates.catalogue import nearest
-from k8srun.certificates.diagnosis import DOMAIN, diagnose_message
-from k8srun.certificates.messages import normalized, read
-from k8srun.certificates.needs import DIAGNOSIS_NEEDS as CERTIFICATE_NEEDS
-from k8srun.certificates.survey import survey
-from k8srun.controlplane.distribution import Distribution, distribution
+from k8srun.assessment.certificates import CERTIFICATES
+from k8srun.assessment.scene import Domain, Scene
 from k8srun.diagnosis import Diagnosis
+from k8srun.pasted import normalized
 from k8srun.scrub import scrub
 from k8srun.snapshot import Need, Snapshot
 from k8srun.text import visible
 
-DIAGNOSIS_NEEDS: tuple[Need, ...] = CERTIFICATE_NEEDS
+DOMAINS: tuple[Domain, ...] = (CERTIFICATES,)
+
+DIAGNOSIS_NEEDS: tuple[Need, ...] = tuple(dict.fromkeys(need for domain in DOMAINS for need in domain.needs))
 """What a diagnosis can make use of. Whatever of it is missing leaves causes open; none of it is demanded."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A snapshot at a time, and what several symptoms of it share: read once, however many texts are asked about."""
-
-    snapshot: Snapshot
-    now: datetime
-
-    @cached_property
-    def distribution(self) -> Distribution:
-        return distribution(self.snapshot)
-
-    @cached_property
-    def certificates(self) -> World:
-        return World(self.snapshot, self.now, self.distribution)
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """A domain's part of the front door.
-
-    Attributes:
-        name: of the domain.
-        recognise: the diagnosis of a text that is the domain's, None for every other text.
-        nearest: the domain's messages that a text resembles, the nearest first.
-        survey: the diagnosis of a snapshot without a text.
-    """
-
-    name: str
-    recognise: Callable[[str, Scene], Diagnosis | None]
-    nearest: Callable[[str], tuple[str, ...]]
-    survey: Callable[[Scene], Diagnosis]
 
 
 def diagnose(text: str, snapshot: Snapshot, now: datetime) -> Diagnosis:
@@ -121,19 +84,3 @@ def _not_recognised(text: str) -> Diagnosis:
         nearest=() if other else resembling,
         next=("k8srun list  # the runbooks, by what they investigate",),
     )
-
-
-def _certificate_error(text: str, scene: Scene) -> Diagnosis | None:
-    symptom = read(text)
-    return diagnose_message(symptom, scene.certificates) if symptom else None
-
-
-def _certificate_survey(scene: Scene) -> Diagnosis:
-    return survey(scene.certificates)
-
-
-def _certificate_nearest(text: str) -> tuple[str, ...]:
-    return tuple(entry.message for entry in nearest(normalized(text)))
-
-
-DOMAINS: tuple[Domain, ...] = (Domain(DOMAIN, _certificate_error, _certificate_nearest, _certificate_survey),)

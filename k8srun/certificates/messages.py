@@ -10,21 +10,14 @@ from datetime import UTC, datetime
 from k8srun.certificates.catalogue import entry_of, matches
 from k8srun.certificates.entry import Entry
 from k8srun.certificates.wrappers import Wrapper, unwrap
+from k8srun.pasted import normalized
 from k8srun.scrub import scrub
 from k8srun.text import visible
 
-MAX_TEXT = 4 * 1024 * 1024
 _MAX_LINE = 8192
 _LONGEST = 10 * _MAX_LINE  # each character that is made visible takes up to ten
 _MAX_CONTINUATION = 3
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "\u00a0": " ", "\t": " "})
-_ESCAPED_QUOTE = re.compile(r"\\+(?=[\"'])")
-_ESCAPED_NEWLINE = re.compile(r"\\+n(?![a-z]{2})")
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
-)
 # A line without any of these can match no row; the test of the catalogue holds them to it.
 TRIGGER = re.compile(
     r"x509|tls|certificate|unauthorized|logged in|credentials|\beof\b|http|ssl|pem\b|asn1|base64|key|verif|_md_|_key_"
@@ -91,13 +84,6 @@ def read(text: str) -> Symptom | None:
     chosen = min(found, key=_rank)
     others = dict.fromkeys(symptom.family for symptom in found if symptom.family != chosen.family)
     return replace(chosen, also=tuple(dict.fromkeys((*chosen.also, *others))))
-
-
-def normalized(text: str) -> str:
-    """A text without colours, escapes and private keys, its quotation marks made plain: what is matched on."""
-    plain = _ANSI.sub("", text[:MAX_TEXT]).translate(_QUOTES)
-    plain = _ESCAPED_QUOTE.sub("", plain)
-    return _PRIVATE_KEY.sub("[private key]", _ESCAPED_NEWLINE.sub("\n", plain).replace("\r", "\n"))
 
 
 def _logical_lines(text: str) -> Iterator[str]:

@@ -10,11 +10,11 @@ from datetime import datetime
 import click
 
 from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS, diagnose_each
-from k8srun.certificates.messages import MAX_TEXT
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.codec import document, encode, pretty
 from k8srun.diagnosis import Diagnosis
 from k8srun.errors import ExitCode, InputError
+from k8srun.pasted import MAX_TEXT
 from k8srun.snapshot import Snapshot
 from k8srun.sources.collect import opened
 from k8srun.sources.options import SourceOptions

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8srun.assessment import symptoms
-from k8srun.assessment.symptoms import Domain, diagnose, diagnose_each
+from k8srun.assessment.scene import Domain
+from k8srun.assessment.symptoms import diagnose, diagnose_each
 from k8srun.diagnosis import Cause, CauseStatus, Diagnosis
 from k8srun.snapshot import Snapshot
 from k8srun.sources.saved import load, save
@@ -80,6 +81,7 @@ def test_another_domain_is_one_more_entry_in_the_table(monkeypatch):
     answer = Diagnosis("403", True, "forbidden", causes=(Cause("no-role", "No role allows it", CauseStatus.OPEN),))
     other = Domain(
         "authorization",
+        (),
         lambda text, _scene: answer if "is forbidden" in text else None,
         lambda _text: ("User cannot list resource",),
         lambda scene: Diagnosis("", False),

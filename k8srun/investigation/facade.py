@@ -1,4 +1,4 @@
-"""The facade that notebooks use: `run = k8srun.start(...)`, one call a question, `run.finish()`."""
+"""Begin an investigation, ask what every domain shares, change what a plan says, and finish."""
 
 from __future__ import annotations
 
@@ -17,14 +17,6 @@ from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
 from k8srun.assessment.symptoms import diagnose
 from k8srun.atomic import write_atomically
-from k8srun.certificates.card import card
-from k8srun.certificates.chains import chains
-from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
-from k8srun.certificates.connections import connections
-from k8srun.certificates.inventory import inventory
-from k8srun.certificates.listing import listing
-from k8srun.certificates.reviews import reviews
-from k8srun.certificates.verification import Usage, verify
 from k8srun.change import ChangeStatus, Outcome, Preview
 from k8srun.checks import Check, CheckResult, evaluate_all
 from k8srun.clock import parse_time
@@ -32,10 +24,8 @@ from k8srun.codec import encode
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
 from k8srun.display import notebook, tables
-from k8srun.errors import InputError
+from k8srun.investigation.certificates import CertificateQuestions
 from k8srun.lab import Lab, incidents
-from k8srun.pki.layout import Node, Wanted, layout
-from k8srun.pki.openssl import commands
 from k8srun.plan import Plan
 from k8srun.record import RESULT_VARIABLE, RunResult
 from k8srun.snapshot import Need, Snapshot
@@ -101,7 +91,7 @@ def start(
 
 
 @dataclass(slots=True)
-class Investigation:
+class Investigation(CertificateQuestions):
     """One run of a runbook: the snapshot, and what has been asked of it so far.
 
     Attributes:
@@ -134,98 +124,13 @@ class Investigation:
 
     def evaluate(self) -> tuple[CheckResult, ...]:
         """The verdict of every check."""
-        return self._evaluated(CHECKS)
+        return self.evaluated(CHECKS)
 
-    def evaluate_certificates(self) -> tuple[CheckResult, ...]:
-        """The verdict of every check of certificates and of the requests for them."""
-        return self._evaluated(CERTIFICATE_CHECKS)
-
-    def _evaluated(self, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
+    def evaluated(self, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
+        """The verdicts of some checks; they count among the findings of this run."""
         results = evaluate_all(checks, self.snapshot, self.now)
         self._checks.update((result.check, result) for result in results)
         return results
-
-    def certificates(self, within_days: int | None = None) -> pd.DataFrame:
-        """Every certificate of the snapshot and where it lives, the first to end first.
-
-        Args:
-            within_days: only those that have ended or will within so many days.
-        """
-        return tables.certificates(inventory(self.snapshot).held, self.now, within_days)
-
-    def chains(self) -> pd.DataFrame:
-        """Who signed what: each certificate once, indented below the one that signed it."""
-        return tables.chains(chains(self.snapshot), self.now)
-
-    def keys(self) -> pd.DataFrame:
-        """Every private key that was found, and the certificates that it belongs to; of the key itself nothing."""
-        return tables.keys(listing(self.snapshot, self.now))
-
-    def card(self, place: str) -> pd.DataFrame:
-        """The first certificate of a place in full.
-
-        Args:
-            place: as `certificates` lists it, or the path of a file.
-
-        Raises:
-            InputError: nothing that can be read is there.
-        """
-        return tables.pairs(card(inventory(self.snapshot).find(place).leaf, self.now))
-
-    def verify(
-        self, place: str, trusting: str, *, name: str = "", usage: Usage = "server", now: str = ""
-    ) -> pd.DataFrame:
-        """What Go says of the certificates of one place, presented to somebody who trusts those of another.
-
-        Args:
-            place, trusting: places as `certificates` lists them, or paths of files.
-            name: by which a server is reached; empty = not checked.
-            usage: whether it is presented as a server's or as a client's.
-            now: another time to judge by, RFC 3339.
-
-        Raises:
-            InputError: nothing that can be read is there, or `now` is no time.
-        """
-        found = inventory(self.snapshot)
-        presented, roots = found.find(place), found.find(trusting).certificates
-        clock = parse_time(now, where="now") if now else self.now
-        sent = presented.certificates[1:]
-        answer = verify(presented.leaf, roots=roots, intermediates=sent, name=name, usage=usage, now=clock)
-        return tables.verification(answer)
-
-    def roles(self) -> pd.DataFrame:
-        """The certificates that kubeadm makes, and those of each role that were found."""
-        return tables.roles(inventory(self.snapshot))
-
-    def connections(self) -> pd.DataFrame:
-        """Who presents which certificate to whom, and what Go says of it there."""
-        return tables.connections(connections(self.snapshot, inventory(self.snapshot)), self.now)
-
-    def flags(self) -> pd.DataFrame:
-        """The flags of the control plane's programs that name certificates and keys."""
-        return tables.flags(inventory(self.snapshot))
-
-    def openssl(self, certificate: str) -> pd.DataFrame:
-        """The openssl commands that make one certificate of a cluster by hand, as `k8srun pki` prints them.
-
-        Args:
-            certificate: its path in the folder, without the suffix: `ca`, `apiserver`, `etcd/server`, `admin`.
-
-        Raises:
-            InputError: there is none of that name.
-        """
-        made = commands(layout(Wanted((Node("node01", ("192.0.2.11",)),))))
-        if certificate not in made:
-            raise InputError("no such certificate", where=certificate, do=f"One of: {', '.join(made)}")
-        return tables.pairs((str(step), command) for step, command in enumerate(made[certificate], 1))
-
-    def requests(self) -> pd.DataFrame:
-        """The certificate requests, each with what approving it would risk."""
-        return tables.requests(reviews(self.snapshot))
-
-    def endpoints(self) -> pd.DataFrame:
-        """Every handshake that was made: how it ended and what the peer presented."""
-        return tables.endpoints(self.snapshot)
 
     def distribution(self) -> Distribution:
         """Which Kubernetes this is, who manages its control plane, and by what that was recognised."""
@@ -241,12 +146,6 @@ class Investigation:
         from k8srun.display import plots  # noqa: PLC0415
 
         plots.show_figure(*plots.findings_by_severity(self.result().severities()))
-
-    def plot_certificates(self) -> None:
-        """Display when certificates end, by the CA that signed them."""
-        from k8srun.display import plots, timeline  # noqa: PLC0415 - as above
-
-        plots.show_figure(*timeline.expiries_by_ca(chains(self.snapshot), self.now))
 
     def preview(self, plan: Plan) -> Preview:
         """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""
