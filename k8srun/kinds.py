@@ -62,6 +62,7 @@ MUTATING_WEBHOOK = Kind("admissionregistration.k8s.io", "MutatingWebhookConfigur
 CUSTOM_RESOURCE_DEFINITION = Kind("apiextensions.k8s.io", "CustomResourceDefinition")
 API_SERVICE = Kind("apiregistration.k8s.io", "APIService")
 RUNTIME_CLASS = Kind("node.k8s.io", "RuntimeClass")
+CERT_MANAGER_CERTIFICATE = Kind("cert-manager.io", "Certificate")
 
 RESOURCES: dict[Kind, Resource] = {
     resource.kind: resource
@@ -95,6 +96,7 @@ RESOURCES: dict[Kind, Resource] = {
         Resource(CUSTOM_RESOURCE_DEFINITION, "customresourcedefinitions", namespaced=False),
         Resource(API_SERVICE, "apiservices", namespaced=False),
         Resource(RUNTIME_CLASS, "runtimeclasses", namespaced=False),
+        Resource(CERT_MANAGER_CERTIFICATE, "certificates", namespaced=True),
     )
 }
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from k8srun.certificates import inspections, request_inspections, role_inspections, serving_inspections
+from k8srun.certificates import (
+    inspections,
+    managed_inspections,
+    request_inspections,
+    role_inspections,
+    serving_inspections,
+)
 from k8srun.checks import Check
 from k8srun.findings import Severity
 from k8srun.hostfiles import Topic
 from k8srun.kinds import (
     API_SERVICE,
+    CERT_MANAGER_CERTIFICATE,
     CERTIFICATE_SIGNING_REQUEST,
     CONFIG_MAP,
     CUSTOM_RESOURCE_DEFINITION,
@@ -29,6 +36,7 @@ _REQUESTS = "https://kubernetes.io/docs/reference/access-authn-authz/certificate
 _KUBELETS = "https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/"
 _AGGREGATION = "https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/"
 _GOOD_PRACTICES = "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"
+_CERT_MANAGER = "https://cert-manager.io/docs/troubleshooting/"
 _WEBHOOKS = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
 
 _PKI, _KUBECONFIGS, _ENDPOINT = Need.host(Topic.PKI), Need.host(Topic.KUBECONFIG), Need.endpoint()
@@ -237,5 +245,15 @@ CHECKS: tuple[Check, ...] = (
         "Set serverTLSBootstrap: true in the kubelet's configuration, restart it, and approve the request it makes.",
         ("CIS Kubernetes 1.12: 1.2.5", f"{_KUBEADM}#kubelet-serving-certs", _KUBELETS),
         serving_inspections.kubelet_serving,
+    ),
+    Check(
+        "CERT-MANAGER-READY",
+        "Every cert-manager Certificate is ready, and was renewed when its time came",
+        Severity.HIGH,
+        (Need.objects(CERT_MANAGER_CERTIFICATE),),
+        "Follow it down to its CertificateRequest, Order and Challenge: cmctl status certificate NAME --namespace NS;"
+        " then mend the issuer, and look at the log of cert-manager.",
+        (_CERT_MANAGER, "https://cert-manager.io/docs/usage/certificate/"),
+        managed_inspections.managed_ready,
     ),
 )

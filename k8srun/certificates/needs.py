@@ -5,6 +5,7 @@ from __future__ import annotations
 from k8srun.hostfiles import Topic
 from k8srun.kinds import (
     API_SERVICE,
+    CERT_MANAGER_CERTIFICATE,
     CERTIFICATE_SIGNING_REQUEST,
     CONFIG_MAP,
     CUSTOM_RESOURCE_DEFINITION,
@@ -35,3 +36,6 @@ DIAGNOSIS_NEEDS: tuple[Need, ...] = (
         )
     ),
 )
+
+LIST_NEEDS: tuple[Need, ...] = (*DIAGNOSIS_NEEDS, Need.objects(CERT_MANAGER_CERTIFICATE))
+"""What the list of all certificates rests on."""

@@ -14,7 +14,7 @@ from k8srun.certificates.connection import Connection, Trust
 from k8srun.certificates.contents import Contents
 from k8srun.certificates.inventory import Bundle, Holder, inventory
 from k8srun.certificates.listing import listing
-from k8srun.certificates.needs import DIAGNOSIS_NEEDS
+from k8srun.certificates.needs import LIST_NEEDS
 from k8srun.certificates.verification import VerificationVerdict
 from k8srun.cli.certs_documents import answer_document, contents_document, list_document
 from k8srun.cli.options import console, now_option, output_option, source_options
@@ -55,7 +55,8 @@ def certs() -> None:
 @output_option("table", "json", "csv")
 @click.pass_context
 def list_command(context: click.Context, *, sources: SourceOptions, now: datetime, output: str) -> None:
-    """List every certificate and key of the sources, the soonest to end first.
+    """List every certificate and key of the sources, the soonest to end first, then open requests and what
+    cert-manager keeps issued.
 
     Exit code 3: not everything could be read; what could not is named.
 
@@ -65,9 +66,9 @@ def list_command(context: click.Context, *, sources: SourceOptions, now: datetim
       k8srun certs list --host-root / --context
       k8srun certs list --snapshot prod.k8srun -o csv > prod.csv
     """
-    snapshot = collect(sources, needs=DIAGNOSIS_NEEDS, now=now)
+    snapshot = collect(sources, needs=LIST_NEEDS, now=now)
     rows = listing(snapshot, now)
-    gaps = [gap for gap in snapshot.gaps if any(gap.touches(need) for need in DIAGNOSIS_NEEDS)]
+    gaps = [gap for gap in snapshot.gaps if any(gap.touches(need) for need in LIST_NEEDS)]
     from k8srun.cli import certs_output  # noqa: PLC0415 - rich and csv are not needed for -o json
 
     if output == "json":

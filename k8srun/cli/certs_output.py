@@ -14,7 +14,7 @@ from rich.text import Text
 from k8srun.certificates.card import card
 from k8srun.certificates.contents import Contents, Item
 from k8srun.certificates.inventory import Bundle
-from k8srun.certificates.listing import Listed
+from k8srun.certificates.listing import Listed, Served
 from k8srun.certificates.roles import BY_ID
 from k8srun.certificates.verification import VerificationVerdict
 from k8srun.diagnosis import CauseStatus
@@ -33,13 +33,13 @@ _VERDICTS = {
 }
 CSV_COLUMNS = (
     "kind", "where", "line", "holder", "role", "serves", "used_by", "subject", "issuer", "names", "is_ca", "not_before",
-    "not_after", "validity", "days_left", "key_type", "signature_algorithm", "issued_by", "pair", "serial", "sha256",
-    "public_key_sha256", "error",
+    "not_after", "validity", "days_left", "key_type", "signature_algorithm", "issued_by", "pair", "verifies", "state",
+    "renewal", "serial", "sha256", "public_key_sha256", "error",
 )  # fmt: skip
 
 
 def print_list(out: Console, snapshot: Snapshot, rows: Sequence[Listed]) -> None:
-    """A table of the certificates, then what is broken, then the keys."""
+    """A table of the certificates, then what is broken, the keys, open requests, and what cert-manager keeps."""
     if snapshot.lab:
         out.print("LAB: the embedded broken cluster, not a real one", style="bold")
     if not rows:
@@ -56,6 +56,8 @@ def print_list(out: Console, snapshot: Snapshot, rows: Sequence[Listed]) -> None
             line = f", line {row.line}" if row.line else ""
             out.print(f"Cannot be read: {visible(row.where)}{line}: {visible(row.error)}", style="red", soft_wrap=True)
     _print_keys(out, [row for row in rows if row.kind == "key"])
+    _print_requests(out, [row for row in rows if row.kind == "request"])
+    _print_managed(out, [row for row in rows if row.kind == "managed"])
 
 
 def _add_certificate(table: Table, row: Listed) -> None:
@@ -65,15 +67,23 @@ def _add_certificate(table: Table, row: Listed) -> None:
         row.where,
         f"{row.subject}, {issuer}, {row.key_type}",
         _shortened(row.serves or row.used_by or _title(row), "; "),
+        _shortened([f"must verify {_beside(served)}" for served in row.verifies], "; "),
         row.error,
     )
+    refused = any(served.verdict is VerificationVerdict.INVALID for served in row.verifies)
     table.add_row(
         f"{row.not_after:%Y-%m-%d}" if row.not_after else "",
         str(row.days_left),
         row.role,
         "\n".join(visible(fact, limit=300) for fact in facts if fact),
-        style=_STYLES[row.validity] or ("yellow" if soon else ""),
+        style="bold red" if refused else _STYLES[row.validity] or ("yellow" if soon else ""),
     )
+
+
+def _beside(served: Served) -> str:
+    """The serving certificate that a caBundle must verify, and whether it does."""
+    where = served.where or "a certificate"
+    return f"{where}: {served.message or 'it does'}"
 
 
 def _title(row: Listed) -> tuple[str, ...]:
@@ -85,6 +95,32 @@ def _print_keys(out: Console, rows: Sequence[Listed]) -> None:
     for row in rows:
         belongs = _shortened(row.pair) or row.error or "no certificate that was read"
         table.add_row(*(visible(cell, limit=300) for cell in (row.where, row.key_type, belongs)))
+    if rows:
+        out.print()
+        out.print(table)
+
+
+def _print_requests(out: Console, rows: Sequence[Listed]) -> None:
+    table = _table("Request", "State", "Asks for")
+    for row in rows:
+        asked = "; ".join(filter(None, (row.subject, ", ".join(row.names), row.error)))
+        table.add_row(*(visible(cell, limit=300) for cell in (row.where, row.state, asked)))
+    if rows:
+        out.print()
+        out.print(table)
+
+
+def _print_managed(out: Console, rows: Sequence[Listed]) -> None:
+    table = _table("Kept by cert-manager", "State", "Ends", "Renewed", "Written to, issued by")
+    for row in rows:
+        facts = (_shortened(row.pair), f"by {row.issuer}", row.error)
+        table.add_row(
+            visible(row.where, limit=300),
+            row.state,
+            *(f"{at:%Y-%m-%d}" if at else "" for at in (row.not_after, row.renewal)),
+            "\n".join(visible(fact, limit=300) for fact in facts if fact),
+            style="" if row.state == "ready" else "bold red",
+        )
     if rows:
         out.print()
         out.print(table)
@@ -114,7 +150,7 @@ def _cell(value: Any) -> str | int:
         case datetime():
             return f"{value:%Y-%m-%dT%H:%M:%SZ}"
         case tuple():
-            text = "; ".join(value)
+            text = "; ".join(_beside(one) if isinstance(one, Served) else one for one in value)
         case _:
             text = str(value)
     shown = visible(text)
@@ -207,5 +243,5 @@ def _grid() -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in {"Ends", "Days"})
+        table.add_column(column, overflow="fold", no_wrap=column in {"Ends", "Days", "Renewed"})
     return table

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from k8srun.hostfiles import HostFile, Topic
-from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
+from k8srun.kinds import CERT_MANAGER_CERTIFICATE, CERTIFICATE_SIGNING_REQUEST
 from k8srun.pem import PemBlock
 from k8srun.snapshot import Snapshot
 from tests.certificates import der
@@ -189,6 +190,40 @@ def self_signed_kubelet() -> Snapshot:
     return kubelet(authority("node-1-ca@1760000000", key("P-256", 19)))
 
 
+def managed(**status: Any) -> dict[str, Any]:
+    """A Certificate as cert-manager writes it: ready, issued, to be renewed in a month."""
+    return {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"name": "policy", "namespace": "platform"},
+        "spec": {
+            "secretName": "policy-tls",
+            "dnsNames": ["policy.platform.svc"],
+            "issuerRef": {"name": "internal", "kind": "ClusterIssuer", "group": "cert-manager.io"},
+        },
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True", "reason": "Ready", "message": "it is up to date"}],
+            "notBefore": (NOW - timedelta(days=30)).isoformat(),
+            "notAfter": (NOW + timedelta(days=60)).isoformat(),
+            "renewalTime": (NOW + timedelta(days=30)).isoformat(),
+            **status,
+        },
+    }
+
+
+def kept() -> Snapshot:
+    return Cluster(objects={CERT_MANAGER_CERTIFICATE: (managed(),)}).snapshot()
+
+
+def not_kept() -> Snapshot:
+    conditions = [
+        {"type": "Ready", "status": "False", "reason": "DoesNotExist", "message": "Secret does not exist"},
+        {"type": "Issuing", "status": "False", "reason": "Failed", "message": "the order was refused"},
+    ]
+    failed = managed(conditions=conditions, notAfter=None, renewalTime=None, failedIssuanceAttempts=3)
+    return Cluster(objects={CERT_MANAGER_CERTIFICATE: (failed,)}).snapshot()
+
+
 CASES = {
     "CERT-EXPIRED": (healthy, expired),
     "CERT-EXPIRES-SOON": (healthy, expiring),
@@ -212,4 +247,5 @@ CASES = {
     "FRONT-PROXY-NAME": (own_front_proxy, other_front_proxy_name),
     "CERT-NOT-RELOADED": (healthy, renewed_on_disk),
     "KUBELET-SERVING": (kubelet, self_signed_kubelet),
+    "CERT-MANAGER-READY": (kept, not_kept),
 }
