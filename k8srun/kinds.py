@@ -52,6 +52,17 @@ JOB = Kind("batch", "Job")
 CRON_JOB = Kind("batch", "CronJob")
 INGRESS = Kind("networking.k8s.io", "Ingress")
 NETWORK_POLICY = Kind("networking.k8s.io", "NetworkPolicy")
+ADMIN_NETWORK_POLICY = Kind("policy.networking.k8s.io", "AdminNetworkPolicy")
+BASELINE_ADMIN_NETWORK_POLICY = Kind("policy.networking.k8s.io", "BaselineAdminNetworkPolicy")
+CLUSTER_NETWORK_POLICY = Kind("policy.networking.k8s.io", "ClusterNetworkPolicy")
+CILIUM_NETWORK_POLICY = Kind("cilium.io", "CiliumNetworkPolicy")
+CILIUM_CLUSTERWIDE_NETWORK_POLICY = Kind("cilium.io", "CiliumClusterwideNetworkPolicy")
+CALICO_NETWORK_POLICY = Kind("crd.projectcalico.org", "NetworkPolicy")
+CALICO_GLOBAL_NETWORK_POLICY = Kind("crd.projectcalico.org", "GlobalNetworkPolicy")
+CALICO_API_NETWORK_POLICY = Kind("projectcalico.org", "NetworkPolicy")
+CALICO_API_GLOBAL_NETWORK_POLICY = Kind("projectcalico.org", "GlobalNetworkPolicy")
+ISTIO_AUTHORIZATION_POLICY = Kind("security.istio.io", "AuthorizationPolicy")
+SECURITY_GROUP_POLICY = Kind("vpcresources.k8s.aws", "SecurityGroupPolicy")
 ROLE = Kind("rbac.authorization.k8s.io", "Role")
 CLUSTER_ROLE = Kind("rbac.authorization.k8s.io", "ClusterRole")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io", "RoleBinding")
@@ -86,6 +97,21 @@ RESOURCES: dict[Kind, Resource] = {
         Resource(CRON_JOB, "cronjobs", namespaced=True),
         Resource(INGRESS, "ingresses", namespaced=True),
         Resource(NETWORK_POLICY, "networkpolicies", namespaced=True),
+        Resource(ADMIN_NETWORK_POLICY, "adminnetworkpolicies", namespaced=False, versions=("v1alpha1",)),
+        Resource(
+            BASELINE_ADMIN_NETWORK_POLICY, "baselineadminnetworkpolicies", namespaced=False, versions=("v1alpha1",)
+        ),
+        Resource(CLUSTER_NETWORK_POLICY, "clusternetworkpolicies", namespaced=False, versions=("v1alpha2",)),
+        Resource(CILIUM_NETWORK_POLICY, "ciliumnetworkpolicies", namespaced=True, versions=("v2",)),
+        Resource(
+            CILIUM_CLUSTERWIDE_NETWORK_POLICY, "ciliumclusterwidenetworkpolicies", namespaced=False, versions=("v2",)
+        ),
+        Resource(CALICO_NETWORK_POLICY, "networkpolicies", namespaced=True),
+        Resource(CALICO_GLOBAL_NETWORK_POLICY, "globalnetworkpolicies", namespaced=False),
+        Resource(CALICO_API_NETWORK_POLICY, "networkpolicies", namespaced=True, versions=("v3",)),
+        Resource(CALICO_API_GLOBAL_NETWORK_POLICY, "globalnetworkpolicies", namespaced=False, versions=("v3",)),
+        Resource(ISTIO_AUTHORIZATION_POLICY, "authorizationpolicies", namespaced=True),
+        Resource(SECURITY_GROUP_POLICY, "securitygrouppolicies", namespaced=True, versions=("v1beta1",)),
         Resource(ROLE, "roles", namespaced=True),
         Resource(CLUSTER_ROLE, "clusterroles", namespaced=False),
         Resource(ROLE_BINDING, "rolebindings", namespaced=True),
