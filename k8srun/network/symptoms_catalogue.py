@@ -78,13 +78,13 @@ CATALOGUE: tuple[Row, ...] = (
     Row(
         Failure.ACCESS_DENIED,
         "RBAC: access denied",
-        "A proxy of the service mesh refused the request (Istio AuthorizationPolicy). The connection itself was allowed.",
+        "A proxy of the service mesh refused the request (Istio AuthorizationPolicy). The connection was allowed.",
         Chance.NO,
         _any(r"RBAC: access denied", r"rbac_access_denied"),
     ),
     Row(
         Failure.NO_ENDPOINTS,
-        "Service \"…\" does not have any active Endpoint",
+        'Service "…" does not have any active Endpoint',
         "A proxy knows no backend to send the request to: the Service has no ready endpoint.",
         Chance.NO,
         _any(
@@ -187,7 +187,9 @@ CATALOGUE: tuple[Row, ...] = (
         "The TCP connection was made, the TLS handshake on it did not end. A NetworkPolicy decides before that: look at"
         " the load of the server, the MTU of the network, and what stands between the two.",
         Chance.NO,
-        _any(r"TLS handshake timeout", r"SSL_connect: (?:connection reset|SSL_ERROR_SYSCALL)", r"SSL connection timeout"),
+        _any(
+            r"TLS handshake timeout", r"SSL_connect: (?:connection reset|SSL_ERROR_SYSCALL)", r"SSL connection timeout"
+        ),
     ),
     Row(
         Failure.NO_ROUTE,
@@ -209,7 +211,7 @@ CATALOGUE: tuple[Row, ...] = (
         Failure.RESET,
         "read: connection reset by peer",
         "The connection was made and cut afterwards, by the other side or by something between. A NetworkPolicy drops"
-        " the first packet, and so prevents the connection; it can cut one only where it was added while that was open.",
+        " the first packet, and so prevents the connection; it can cut one only where it was added while it was open.",
         Chance.POSSIBLE,
         _any(
             r"connection reset",

@@ -11,8 +11,8 @@ _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?
 _PORT = r"\d{1,5}"
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 _TYPES = {"po": "Pod", "pod": "Pod", "pods": "Pod", "deploy": "Deployment", "deployment": "Deployment",
-          "deployments": "Deployment", "deployment.apps": "Deployment", "sts": "StatefulSet", "statefulset": "StatefulSet",
-          "statefulset.apps": "StatefulSet", "ds": "DaemonSet", "daemonset": "DaemonSet", "job": "Job", "jobs": "Job",
+          "deployments": "Deployment", "deployment.apps": "Deployment", "sts": "StatefulSet",
+          "statefulset": "StatefulSet", "statefulset.apps": "StatefulSet", "ds": "DaemonSet", "daemonset": "DaemonSet", "job": "Job", "jobs": "Job",
           "svc": "Service", "service": "Service"}  # fmt: skip
 _SCHEME_PORTS = {"http": "80", "https": "443", "postgres": "5432", "postgresql": "5432", "redis": "6379"}
 
@@ -64,8 +64,7 @@ _PATTERNS = tuple(
         rf"endpoints? (?:available )?for service:? \"(?P<backend>{_NAME}/{_NAME})\"",
         # psql and libpq, old and new
         rf"server at \"(?P<host>{_HOST})\"(?: \((?P<address>[0-9a-f.:]+)\))?, port (?P<port>{_PORT})",
-        rf"host \"(?P<host>{_HOST})\"(?: \((?P<address>[0-9a-f.:]+)\))? and accepting\s+TCP/IP connections on port"
-        rf" (?P<port>{_PORT})",
+        rf"host \"(?P<host>{_HOST})\"(?: \((?P<address>[0-9a-f.:]+)\))? and accepting.{{1,40}}port (?P<port>{_PORT})",
         rf"translate host name \"(?P<unresolved>{_HOST})\"",
         # curl, nc
         rf"(?:connect to|connecting to) (?P<host>{_HOST}) port (?P<port>{_PORT})",
@@ -75,7 +74,7 @@ _PATTERNS = tuple(
         rf"Connecting to (?P<host>{_HOST})(?::{_PORT})? \((?P<address>[0-9a-f.]+):(?P<port>{_PORT})\)",
         rf"nc: (?P<host>{_HOST}) \((?P<address>[0-9a-f.]+):(?P<port>{_PORT})\)",
         rf"\(UNKNOWN\) \[(?P<host>[0-9a-f.:]+)\] (?P<port>{_PORT})\b",
-        rf"remote host \((?P<host>[0-9a-f.:]+)\)",
+        r"remote host \((?P<host>[0-9a-f.:]+)\)",
         rf"getaddrinfo (?:EAI_AGAIN|ENOTFOUND) (?P<unresolved>{_HOST})",
         rf"getaddrinfo for host \"(?P<unresolved>{_HOST})\" port (?P<port>{_PORT})",
         rf"connect E[A-Z]+ (?P<host>{_HOST}):(?P<port>{_PORT})",
@@ -85,11 +84,11 @@ _PATTERNS = tuple(
         rf"connect to host (?P<host>{_HOST}):(?P<port>{_PORT})",
         rf"connecting to (?P<host>{_HOST}):(?P<port>{_PORT})",
         rf"Connect(?:ion)? to (?P<host>{_HOST}):(?P<port>{_PORT})",
-        rf"(?:timed out|refused): (?:no further information: )?(?P<host>{_HOST})/(?P<address>[0-9a-f.]+):(?P<port>{_PORT})",
+        rf"(?:timed out|refused): (?:[a-z ]+: )?(?P<host>{_HOST})/(?P<address>[0-9a-f.]+):(?P<port>{_PORT})",
         rf"server on '(?P<host>{_HOST})(?::(?P<port>{_PORT}))?'",
         rf"connection to the server (?P<host>{_HOST})(?::(?P<port>{_PORT}))? was refused",
-        rf"(?:resolve host(?: address)?:?|bad address|can't find|UnknownHostException:|Failed to resolve|found in upstream)"
-        rf" ['\"‘]?(?P<unresolved>{_HOST})",
+        rf"(?:resolve host(?: address)?:?|bad address|can't find|Failed to resolve) ['\"‘]?(?P<unresolved>{_HOST})",
+        rf"(?:UnknownHostException:|found in upstream) \"?(?P<unresolved>{_HOST})",
         rf"communications error to (?P<resolver>{_HOST})#53",
         rf"error forwarding port (?P<port>{_PORT}) to pod",
         rf"(?P<scheme>https?|postgres(?:ql)?|redis)://(?:[^@/\s\"']{{1,200}}@)?(?P<host>{_HOST})(?::(?P<port>{_PORT}))?",
@@ -127,6 +126,9 @@ def _take(found: dict[str, str], told: dict[str, str]) -> None:
     if "host" in told and scheme and "port" not in told:
         told["port"] = _SCHEME_PORTS.get(scheme, "")
     told = {name: value.strip("[]'\"").rstrip(".:") for name, value in told.items()}
+    if told.get("port") == "53" and is_address(told.get("host", "")):
+        # Not whom the connection was meant for, but who was to say where that is.
+        told = {"resolver": told["host"], "source": told.get("source", "")}
     if "host" in told and "host" in found and told["host"] != found["host"]:
         _resolved(found, told["host"])
         for name in ("host", "address", "port", "protocol", "source"):
@@ -137,7 +139,7 @@ def _take(found: dict[str, str], told: dict[str, str]) -> None:
 
 
 def _resolved(found: dict[str, str], host: str) -> None:
-    """One end by its name, one by its address: they are the same connection, `Get "http://api:80": dial tcp 10.0.0.1:80`."""
+    """One end by its name, one by its address: `Get "http://api:80": dial tcp 10.0.0.1:80` is one connection."""
     if is_address(found["host"]) and not is_address(host):
         found.setdefault("address", found["host"])
         found["host"] = host
@@ -176,11 +178,6 @@ def _event(found: dict[str, str], line: str) -> None:
 def _places(found: dict[str, str], node: bool) -> Places:
     port = int(found.get("port") or 0)
     host = found.get("host") or found.get("address") or found.get("pod", "")
-    resolver = found.get("resolver", "")
-    if not resolver and port == 53 and is_address(host):
-        resolver, host, port = host, "", 0
-    elif port == 53 and host == resolver:
-        host, port = "", 0
     address = found.get("address", "") if found.get("address") != host else ""
     return Places(
         source=found.get("source", ""),
@@ -189,7 +186,7 @@ def _places(found: dict[str, str], node: bool) -> Places:
         address=address,
         port=port if port <= 65535 else 0,
         protocol=found.get("protocol", "tcp").upper() if host else "TCP",
-        resolver=resolver,
+        resolver=found.get("resolver", ""),
         unresolved=found.get("unresolved", ""),
         backend=found.get("backend", ""),
         status=int(found.get("status") or 0),
