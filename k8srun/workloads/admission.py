@@ -164,7 +164,9 @@ def _stricter(before: LevelVersion, after: LevelVersion) -> bool:
 
 def _prioritized(subjects: list[tuple[PodTemplate, Subject]]) -> list[tuple[PodTemplate, Subject]]:
     """The first pod of each controller first, so that a large one does not hide the others."""
-    first, others, seen = [], [], set()
+    first: list[tuple[PodTemplate, Subject]] = []
+    others: list[tuple[PodTemplate, Subject]] = []
+    seen = set()
     for pod, subject in subjects:
         owner = controller_of(pod.item)
         uid = owner.get("uid") if owner else None
