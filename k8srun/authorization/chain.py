@@ -1,0 +1,163 @@
+"""The whole authorization of a cluster: the chain of authorizers around RBAC, and what of it is out of sight.
+
+The first authorizer with an opinion decides. RBAC and ABAC never deny. What cannot be evaluated offline (a webhook,
+the Node authorizer's graph, a provider's IAM) makes an answer UNKNOWN wherever it would matter.
+Source: kubernetes `staging/src/k8s.io/apiserver/pkg/authorization/union/union.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from k8srun.authorization.apiresources import is_cluster_scoped
+from k8srun.authorization.attributes import MASTERS, Attributes, Identity
+from k8srun.authorization.decision import Decision
+from k8srun.authorization.eks import EksAccess
+from k8srun.authorization.modes import Authorizer, Modes, modes
+from k8srun.authorization.rbac import Rbac
+from k8srun.distribution import Distribution
+from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING
+from k8srun.snapshot import Need, Snapshot
+
+NEEDS = tuple(Need.objects(kind) for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
+"""What every answer rests on."""
+
+_OUTSIDE = {
+    "EKS": "EKS access entries, which were not given",
+    "GKE": "Google Cloud IAM, which is not in a snapshot",
+    "AKS": "Azure role assignments, which are not in a snapshot",
+}
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """Everything that decides about requests, as far as a snapshot shows it. Built once, asked often.
+
+    Attributes:
+        snapshot: what it was read from.
+        modes: the chain of the API server.
+        outside: what may allow more than the chain that is seen: a provider's IAM; empty if nothing.
+        eks: the access entries of an EKS cluster, where they were given.
+    """
+
+    snapshot: Snapshot
+    modes: Modes
+    outside: str = ""
+    eks: EksAccess | None = None
+    rbac: Rbac = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rbac", Rbac.of(self.snapshot))
+
+    @staticmethod
+    def of(
+        snapshot: Snapshot, *, distribution: Distribution | None = None, eks: EksAccess | None = None
+    ) -> Authorization:
+        """The authorization of a snapshot.
+
+        Args:
+            distribution: which the cluster is, if that was told: a managed one authorises outside RBAC too.
+            eks: the access entries of an EKS cluster.
+        """
+        name = distribution.name if distribution else ""
+        outside = "" if name == "EKS" and eks else _OUTSIDE.get(name, "")
+        if not outside and distribution and distribution.managed and name not in _OUTSIDE:
+            outside = f"an authorizer of {name}'s own"
+        return Authorization(snapshot, modes(snapshot), outside, eks)
+
+    @cached_property
+    def gaps(self) -> tuple[str, ...]:
+        """What of RBAC could not be read, a sentence each; empty when all of it was."""
+        found = dict.fromkeys(gap for need in NEEDS for gap in self.snapshot.unmet(need))
+        return tuple(str(gap) for gap in found)
+
+    def incomplete(self, namespace: str | None = None) -> tuple[str, ...]:
+        """Why "denied" and "nobody else" cannot be said, whoever asks; empty when they can.
+
+        Args:
+            namespace: of the request; empty = cluster scope; None = anywhere.
+        """
+        return tuple(self._incomplete(namespace))
+
+    def review(self, identity: Identity, request: Attributes) -> Decision:
+        """The answer to a request of exactly this identity (see `Identity.as_authenticated`)."""
+        if MASTERS in identity.groups:
+            return Decision(True, authorizer=MASTERS)
+        unknown: list[str] = [self.modes.problem] if self.modes.problem else []
+        for authorizer in self.modes.authorizers:
+            decision = self._ask(authorizer, identity, request, unknown)
+            if decision is not None:
+                return decision
+        if self.eks is not None:
+            reason = self.eks.allows(identity, request, self.rbac)
+            if reason:
+                return Decision(True, reason=reason, authorizer="EKS access entries")
+        unknown += self._incomplete(request.namespace)
+        reason = self._no(identity, request)
+        return Decision(None if unknown else False, reason=reason, unknown=tuple(dict.fromkeys(unknown)))
+
+    def _no(self, identity: Identity, request: Attributes) -> str:
+        """What the server says when nobody allows a request: which roles are missing, since 1.37 with who says it."""
+        errors = self.rbac.errors(identity, "" if request.path is not None else request.namespace)
+        if not errors:
+            return ""
+        said = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
+        return f"rbac: RBAC: {said}" if self._names_authorizers else f"RBAC: {said}"
+
+    @cached_property
+    def _names_authorizers(self) -> bool:
+        server = self.snapshot.server
+        minor = Distribution("", version=server.version).minor if server else None
+        return minor is not None and minor >= (1, 37)
+
+    def _ask(
+        self, authorizer: Authorizer, identity: Identity, request: Attributes, unknown: list[str]
+    ) -> Decision | None:
+        """The decision of one authorizer; None where it has no opinion. What is out of sight is added to `unknown`."""
+        if authorizer.type == "RBAC":
+            grant = self.rbac.grant(identity, request)
+            # A webhook before RBAC may deny what RBAC allows.
+            if grant is not None:
+                return Decision(
+                    None if unknown else True,
+                    reason=grant.reason,
+                    authorizer="RBAC",
+                    proof=grant,
+                    unknown=tuple(unknown),
+                    warnings=_warnings(request),
+                )
+        elif authorizer.type == "AlwaysAllow":
+            return Decision(None if unknown else True, authorizer="AlwaysAllow", unknown=tuple(unknown))
+        elif authorizer.type == "ABAC":
+            if authorizer.policies is None:
+                unknown.append(f"ABAC: {authorizer.problem}")
+            for policy in authorizer.policies or ():
+                if policy.allows(identity, request):
+                    reason = f"ABAC: allowed by line {policy.line} of the policy file"
+                    return Decision(None if unknown else True, reason=reason, authorizer="ABAC", unknown=tuple(unknown))
+        elif authorizer.type == "Webhook":
+            unknown.append(f"{authorizer}: it was not asked")
+        elif authorizer.type == "Node" and identity.is_node:
+            unknown.append("Node: what a node may do depends on the pods that are bound to it")
+        return None
+
+    def _incomplete(self, namespace: str | None) -> Iterator[str]:
+        yield from self.gaps
+        if self.outside:
+            yield self.outside
+        for fault in self.rbac.faults:
+            if namespace is None or fault.namespace in ("", namespace):
+                yield f"{fault} (the server would refuse it)"
+
+
+def _warnings(request: Attributes) -> tuple[str, ...]:
+    if request.path is None and request.namespace and is_cluster_scoped(request.group, request.resource):
+        # Namespaces themselves are asked for within the namespace of their name.
+        if (request.group, request.resource, request.namespace) == ("", "namespaces", request.name):
+            return ()
+        return (
+            f"{request.target} is cluster-scoped: no real request for it has a namespace, so that this yes is empty",
+        )
+    return ()

@@ -1,0 +1,127 @@
+"""EKS access entries and the policies bound to them, from the JSON that `aws eks` prints.
+
+An entry maps an IAM principal to a user name and groups, for RBAC, and to access policies, which allow beside RBAC.
+What a policy allows is documented by AWS as matching a ClusterRole of the same purpose; it is judged by the one in the
+cluster. Source: the Amazon EKS user guide, "Review access policy permissions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.matching import allows
+from k8srun.authorization.rbac import Rbac
+from k8srun.errors import InputError
+
+_POLICIES = {
+    "AmazonEKSClusterAdminPolicy": "cluster-admin",
+    "AmazonEKSAdminPolicy": "admin",
+    "AmazonEKSEditPolicy": "edit",
+    "AmazonEKSViewPolicy": "view",
+}
+_READING = frozenset({"get", "list", "watch"})
+
+
+@dataclass(frozen=True, slots=True)
+class EksPolicy:
+    """An access policy of an entry. `namespaces` is empty for the whole cluster; they may end in `*`."""
+
+    name: str
+    namespaces: tuple[str, ...] = ()
+
+    def covers(self, namespace: str) -> bool:
+        if not self.namespaces:
+            return True
+        return any(
+            namespace == wanted or (wanted.endswith("*") and namespace.startswith(wanted[:-1]))
+            for wanted in self.namespaces
+        ) and bool(namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class EksEntry:
+    principal: str
+    user: str
+    groups: tuple[str, ...] = ()
+    policies: tuple[EksPolicy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EksAccess:
+    """The access entries of one cluster, all of them."""
+
+    entries: tuple[EksEntry, ...]
+
+    def allows(self, identity: Identity, request: Attributes, rbac: Rbac) -> str:
+        """By which policy a request is allowed, as a sentence; empty if by none."""
+        for entry in self.entries:
+            if entry.user != identity.user:
+                continue
+            for policy in entry.policies:
+                if policy.covers(request.namespace) and _policy_allows(policy, request, rbac):
+                    return f"EKS: allowed by access policy {policy.name} of {entry.principal}"
+        return ""
+
+
+def _policy_allows(policy: EksPolicy, request: Attributes, rbac: Rbac) -> bool:
+    if policy.name == "AmazonEKSAdminViewPolicy":  # reads everything, Secrets included
+        return request.path is None and request.verb in _READING
+    if policy.name == "AmazonEKSClusterAdminPolicy":
+        return True
+    role = rbac.roles.get(("", _POLICIES.get(policy.name, "")))
+    return role is not None and any(allows(rule, request) for rule in role.rules)
+
+
+def read_eks_access(document: Any, *, where: str = "") -> EksAccess:
+    """The access entries that `aws eks` described.
+
+    Args:
+        document: a list of objects, one an entry: what `describe-access-entry` prints (`{"accessEntry": {…}}` or its
+            inside), with `associatedAccessPolicies` of `list-associated-access-policies` merged into it; or an object
+            with such a list as `accessEntries`.
+
+    Raises:
+        InputError: it has another shape; the message names the entry. `list-access-entries` alone, which prints only
+            ARNs, is not enough.
+    """
+    entries = document.get("accessEntries") if isinstance(document, Mapping) else document
+    if not isinstance(entries, list):
+        raise InputError(
+            "holds no list of access entries",
+            where=where,
+            do="Write a JSON array of what `aws eks describe-access-entry` prints for each principal.",
+        )
+    return EksAccess(tuple(_entry(entry, f"{where} entry {index}".strip()) for index, entry in enumerate(entries)))
+
+
+def _entry(given: Any, where: str) -> EksEntry:
+    if not isinstance(given, Mapping):
+        raise InputError("is no described access entry", where=where, do="Use `aws eks describe-access-entry`.")
+    inner = given.get("accessEntry")
+    entry: Mapping[str, Any] = inner if isinstance(inner, Mapping) else given
+    principal, user = entry.get("principalArn"), entry.get("username")
+    if not isinstance(principal, str) or not isinstance(user, str):
+        raise InputError("has no principalArn or no username", where=where, do="Use `aws eks describe-access-entry`.")
+    groups = entry.get("kubernetesGroups") or []
+    policies = given.get("associatedAccessPolicies") or entry.get("associatedAccessPolicies") or []
+    if not _strings(groups) or not isinstance(policies, list):
+        raise InputError("has groups or policies that are no list", where=where)
+    return EksEntry(principal, user, tuple(groups), tuple(_policy(policy, where) for policy in policies))
+
+
+def _policy(given: Any, where: str) -> EksPolicy:
+    arn = given.get("policyArn") if isinstance(given, Mapping) else None
+    scope = given.get("accessScope") if isinstance(given, Mapping) else None
+    if not isinstance(arn, str) or not isinstance(scope, Mapping) or scope.get("type") not in {"cluster", "namespace"}:
+        raise InputError("has an associated policy without policyArn or accessScope", where=where)
+    namespaces = scope.get("namespaces") or []
+    if not _strings(namespaces) or (scope["type"] == "namespace" and not namespaces):
+        raise InputError("has a policy for namespaces that names none", where=where)
+    return EksPolicy(arn.rpartition("/")[2], tuple(namespaces) if scope["type"] == "namespace" else ())
+
+
+def _strings(values: Iterable[Any]) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

@@ -1,0 +1,153 @@
+"""Which authorizers an API server asks, in which order: from its flags or from its AuthorizationConfiguration.
+
+Source: kubernetes `pkg/kubeapiserver/options/authorization.go`, `apiserver.config.k8s.io/v1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from k8srun.authorization.abac import Policy, read_policies
+from k8srun.errors import InputError
+from k8srun.hostfiles import HostFile, Topic
+from k8srun.kinds import POD
+from k8srun.snapshot import Snapshot, resource_name
+
+MIRROR = "kubernetes.io/config.mirror"
+KNOWN = frozenset({"AlwaysAllow", "AlwaysDeny", "ABAC", "Node", "RBAC", "Webhook"})
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizer:
+    """One of the chain.
+
+    Attributes:
+        type: `Node`, `RBAC`, `ABAC`, `Webhook`, `AlwaysAllow`, `AlwaysDeny`.
+        name: of a webhook of an AuthorizationConfiguration.
+        policies: of ABAC; None where its file was not read.
+        problem: why it cannot be evaluated although its kind could.
+    """
+
+    type: str
+    name: str = ""
+    policies: tuple[Policy, ...] | None = None
+    problem: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.name}" if self.name else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The chain of an API server, and where that is written.
+
+    Attributes:
+        assumed: nothing told which modes there are, and RBAC alone is taken for them.
+        problem: what was found and could not be read; the chain is unknown then.
+        anonymous: whether requests without credentials are served as `system:anonymous`; None if unknown.
+        flags: of the API server that told, without their dashes.
+    """
+
+    authorizers: tuple[Authorizer, ...]
+    where: str = ""
+    assumed: bool = False
+    problem: str = ""
+    anonymous: bool | None = None
+    flags: Mapping[str, str] | None = None
+
+
+_ASSUMED = Modes((Authorizer("RBAC"),), assumed=True)
+
+
+def modes(snapshot: Snapshot) -> Modes:
+    """The chain of the first API server whose flags the snapshot shows; RBAC is assumed where none does."""
+    for place, host, words in _apiservers(snapshot):
+        flags = flags_of(words)
+        config = flags.get("authorization-config", "")
+        anonymous = flags.get("anonymous-auth", "true") != "false"
+        if config:
+            return _configured(snapshot, config, host, flags, anonymous)
+        # Without the flag the server allows everything.
+        names = [name for name in flags.get("authorization-mode", "AlwaysAllow").split(",") if name]
+        unknown = [name for name in names if name not in KNOWN]
+        problem = f"--authorization-mode names {', '.join(unknown)}, which is no mode" if unknown else ""
+        abac = _abac(snapshot, flags.get("authorization-policy-file", ""), host)
+        chain = tuple(abac if name == "ABAC" else Authorizer(name) for name in names)
+        return Modes(chain, place, problem=problem, anonymous=anonymous, flags=flags)
+    return _ASSUMED
+
+
+def flags_of(words: list[str]) -> dict[str, str]:
+    """`--name=value`, `--name value` and `--name` (true); the last of several counts."""
+    flags: dict[str, str] = {}
+    name = ""
+    for word in words:
+        if word.startswith("-"):
+            name, equals, value = word.lstrip("-").partition("=")
+            flags[name] = value if equals else "true"
+            name = "" if equals else name
+        elif name:
+            flags[name], name = word, ""
+    return flags
+
+
+def _apiservers(snapshot: Snapshot) -> Iterator[tuple[str, str, list[str]]]:
+    """Place, host and command line of every API server: of manifests first, then of mirror pods."""
+    for file in snapshot.files_of(Topic.MANIFEST):
+        yield from ((file.place, file.host, words) for words in _command_lines(file.document))
+    for pod in snapshot.of(POD):
+        if MIRROR in ((pod.get("metadata") or {}).get("annotations") or {}):
+            host = str((pod.get("spec") or {}).get("nodeName") or "")
+            yield from ((resource_name(POD, pod), host, words) for words in _command_lines(pod))
+
+
+def _command_lines(pod: Mapping[str, Any] | None) -> Iterator[list[str]]:
+    spec = (pod or {}).get("spec")
+    containers = spec.get("containers") if isinstance(spec, Mapping) else None
+    for container in containers if isinstance(containers, list | tuple) else ():
+        if isinstance(container, Mapping):
+            parts = (container.get("command"), container.get("args"))
+            words = [str(word) for part in parts if isinstance(part, list | tuple) for word in part]
+            if any(word.rpartition("/")[2] == "kube-apiserver" for word in words[:3]):
+                yield words
+
+
+def _configured(snapshot: Snapshot, path: str, host: str, flags: dict[str, str], anonymous: bool) -> Modes:
+    file = _file(snapshot, path, host)
+    if file is None or file.document is None:
+        why = file.error if file and file.error else "was not read"
+        return Modes(
+            (), path, problem=f"{path}, which --authorization-config names, {why}", anonymous=anonymous, flags=flags
+        )
+    found = file.document.get("authorizers")
+    chain = []
+    for item in found if isinstance(found, list) else ():
+        kind = item.get("type") if isinstance(item, Mapping) else None
+        if kind not in KNOWN:
+            return Modes(
+                (), file.place, problem=f"{file.place} has an authorizer that is none", anonymous=anonymous, flags=flags
+            )
+        name = str(item.get("name") or "")
+        chain.append(Authorizer(kind, "" if kind == name else name.lower() if kind == "Webhook" else ""))
+    problem = "" if chain else f"{file.place} names no authorizers"
+    return Modes(tuple(chain), file.place, problem=problem, anonymous=anonymous, flags=flags)
+
+
+def _abac(snapshot: Snapshot, path: str, host: str) -> Authorizer:
+    file = _file(snapshot, path, host) if path else None
+    if file is None or file.text is None:
+        return Authorizer("ABAC", problem=f"its policy file {path} was not read" if path else "it has no policy file")
+    try:
+        return Authorizer("ABAC", policies=read_policies(file.text, where=file.place))
+    except InputError as error:
+        return Authorizer("ABAC", problem=f"{error.where}: {error.what}")
+
+
+def _file(snapshot: Snapshot, path: str, host: str) -> HostFile | None:
+    """The file as the server names it, else the one of the same name: the pod may mount it at another path."""
+    files = [file for file in snapshot.files_of(Topic.CONFIG) if not host or file.host in ("", host)]
+    exact = next((file for file in files if file.path == path), None)
+    name = path.rpartition("/")[2]
+    return exact or next((file for file in files if file.path.rpartition("/")[2] == name), None)
