@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS
 from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
+from k8srun.certificates.needs import LIST_NEEDS
 from k8srun.certificates.reviews import NEEDS as REVIEW_NEEDS
 from k8srun.checks import Check
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE
@@ -26,6 +27,7 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
         ("certificates", "chains", "plot_certificates", "keys", "card", "verify", "roles", "connections", "flags"),
         DIAGNOSIS_NEEDS,
     ),
+    "managed": LIST_NEEDS,
     "requests": REVIEW_NEEDS,
     "evaluate_certificates": _of_checks(CERTIFICATE_CHECKS),
     "distribution": _DISTRIBUTION_NEEDS,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from k8srun.certificates import (
     inspections,
     managed_inspections,
@@ -11,6 +9,7 @@ from k8srun.certificates import (
     role_inspections,
     serving_inspections,
 )
+from k8srun.certificates.expiry_checks import ExpiryWarning, expiry_checks
 from k8srun.checks import Check
 from k8srun.findings import Severity
 from k8srun.hostfiles import Topic
@@ -25,8 +24,6 @@ from k8srun.kinds import (
     VALIDATING_WEBHOOK,
 )
 from k8srun.snapshot import Need
-
-SOON = timedelta(days=30)
 
 _CERTIFICATES = "https://kubernetes.io/docs/setup/best-practices/certificates/"
 _KUBEADM = "https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"
@@ -55,15 +52,7 @@ CHECKS: tuple[Check, ...] = (
         (_KUBEADM, _CHECKLIST),
         inspections.expired,
     ),
-    Check(
-        "CERT-EXPIRES-SOON",
-        f"No certificate of the control plane, its clients and its endpoints expires within {SOON.days} days",
-        Severity.MEDIUM,
-        (_PKI, _KUBECONFIGS, _ENDPOINT),
-        "Renew it before it ends (kubeadm certs renew NAME, or kubeadm upgrade), and restart what serves it.",
-        (_KUBEADM, _CHECKLIST),
-        inspections.expires_soon(SOON),
-    ),
+    *expiry_checks(ExpiryWarning()),
     Check(
         "CERT-NOT-YET-VALID",
         "Every certificate of the control plane, its clients and its endpoints is valid already",

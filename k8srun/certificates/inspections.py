@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from k8srun.certificates.case import View, World, names, when, who
 from k8srun.certificates.expectations import expected_names
@@ -18,47 +18,32 @@ from k8srun.distribution import Distribution
 from k8srun.findings import Evidence, Finding, Severity
 from k8srun.snapshot import Snapshot
 
-Run = Callable[[Check, Snapshot, datetime], Iterable[Finding]]
-
-_IN_CLUSTER = frozenset({Holder.SECRET, Holder.CA_BUNDLE})
+IN_CLUSTER = frozenset({Holder.SECRET, Holder.CA_BUNDLE})
 _DATES = frozenset({ErrorKind.EXPIRED, ErrorKind.NOT_YET_VALID})
 
 
 def expired(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """Certificates past their end, each once, with every place that holds it."""
-    for places in by_certificate(_of_the_cluster(snapshot)):
+    for places in by_certificate(of_the_cluster(snapshot)):
         ended = places[0].certificate.not_after
         if ended < now:
-            yield _dated(check, places, f"{who(places[0].certificate)} expired at {when(ended)}")
-
-
-def expires_soon(within: timedelta) -> Run:
-    """The run function that finds certificates whose end is nearer than `within`."""
-
-    def run(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
-        for places in by_certificate(_of_the_cluster(snapshot)):
-            ends = places[0].certificate.not_after
-            if now <= ends < now + within:
-                days = (ends - now).days
-                yield _dated(check, places, f"{who(places[0].certificate)} expires at {when(ends)}, in {days} days")
-
-    return run
+            yield dated(check, places, f"{who(places[0].certificate)} expired at {when(ended)}")
 
 
 def not_yet_valid(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
-    for places in by_certificate(_of_the_cluster(snapshot)):
+    for places in by_certificate(of_the_cluster(snapshot)):
         begins = places[0].certificate.not_before
         if begins > now:
-            yield _dated(check, places, f"{who(places[0].certificate)} is not valid before {when(begins)}")
+            yield dated(check, places, f"{who(places[0].certificate)} is not valid before {when(begins)}")
 
 
 def expired_in_cluster(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
     """Secrets and caBundles that hold an expired certificate."""
-    held = (item for item in inventory(snapshot).held if item.bundle.holder in _IN_CLUSTER)
+    held = (item for item in inventory(snapshot).held if item.bundle.holder in IN_CLUSTER)
     for places in by_certificate(held):
         ended = places[0].certificate.not_after
         if ended < now:
-            yield _dated(check, places, f"{who(places[0].certificate)} expired at {when(ended)}")
+            yield dated(check, places, f"{who(places[0].certificate)} expired at {when(ended)}")
 
 
 def chain(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
@@ -164,7 +149,7 @@ def weak(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
         if is_short(certificate):
             reasons.append(f"has a key of type {certificate.key_type}")
         if reasons:
-            yield _dated(check, places, f"{who(certificate)} {' and '.join(reasons)}")
+            yield dated(check, places, f"{who(certificate)} {' and '.join(reasons)}")
 
 
 def flag_file_missing(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
@@ -193,19 +178,19 @@ def unreadable(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Find
             )
 
 
-def _of_the_cluster(snapshot: Snapshot) -> Iterator[Held]:
-    return (item for item in inventory(snapshot).held if item.bundle.holder not in _IN_CLUSTER)
+def of_the_cluster(snapshot: Snapshot) -> Iterator[Held]:
+    return (item for item in inventory(snapshot).held if item.bundle.holder not in IN_CLUSTER)
 
 
 def by_certificate(held: Iterable[Held]) -> list[list[Held]]:
-    """Every certificate once, with all the places that hold it."""
+    """Every certificate once, with all the places that hold it; the CAs first, since all below them goes with them."""
     groups: dict[str, list[Held]] = {}
     for item in held:
         groups.setdefault(item.certificate.sha256, []).append(item)
-    return list(groups.values())
+    return sorted(groups.values(), key=lambda places: not places[0].certificate.is_ca)
 
 
-def _dated(check: Check, places: list[Held], message: str) -> Finding:
+def dated(check: Check, places: list[Held], message: str, *, severity: Severity | None = None) -> Finding:
     """A finding on a certificate, at the place where it is at home: its file rather than what was seen of it."""
     home = next((item for item in places if item.role), places[0])
     role = BY_ID.get(home.role)
@@ -213,7 +198,7 @@ def _dated(check: Check, places: list[Held], message: str) -> Finding:
     if role:
         facts.append(Evidence(f"{role.title}; without it: {role.affected}"))
     facts += [Evidence("the same certificate", item.place) for item in places if item is not home][:4]
-    return check.finding(home.place, message, *facts, key=home.certificate.subject)
+    return check.finding(home.place, message, *facts, key=home.certificate.subject, severity=severity)
 
 
 def views_of(snapshot: Snapshot, now: datetime) -> tuple[View, ...]:

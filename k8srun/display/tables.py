@@ -22,6 +22,7 @@ from k8srun.x509 import Certificate
 _CERTIFICATES = ("Where", "Role", "Subject", "Issuer", "Names", "Ends", "Days left", "Key", "SHA-256")
 _CHAINS = ("Certificate", "Signed by", "Where", "Ends", "Days left")
 _KEYS = ("Private key", "Type", "SHA-256 of its public key", "Belongs to")
+_MANAGED = ("Certificate", "State", "Ends", "Renewed", "Written to", "Issued by", "What it says")
 _PAIRS = ("", "Value")
 _ROLES = ("Role", "What it is", "Signed by", "Good for", "kubeadm writes", "Found", "Where")
 _CONNECTIONS = ("Presents", "To", "As", "Certificate", "Where it lives", "Trusted by", "Go says")
@@ -89,6 +90,24 @@ def keys(rows: Iterable[Listed]) -> pd.DataFrame:
         if row.kind == "key"
     ]
     return _frame(found, _KEYS)
+
+
+def managed(rows: Iterable[Listed]) -> pd.DataFrame:
+    """One row for each Certificate that cert-manager keeps issued."""
+    found: list[dict[str, object]] = [
+        {
+            "Certificate": row.where,
+            "State": row.state,
+            "Ends": f"{row.not_after:%Y-%m-%d %H:%M}" if row.not_after else "",
+            "Renewed": f"{row.renewal:%Y-%m-%d %H:%M}" if row.renewal else "",
+            "Written to": _joined(row.pair, 1),
+            "Issued by": row.issuer,
+            "What it says": row.error,
+        }
+        for row in rows
+        if row.kind == "managed"
+    ]
+    return _frame(found, _MANAGED)
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:

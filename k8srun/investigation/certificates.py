@@ -8,6 +8,7 @@ from k8srun.certificates.card import card
 from k8srun.certificates.chains import chains
 from k8srun.certificates.checks import CHECKS
 from k8srun.certificates.connections import connections
+from k8srun.certificates.expiry_checks import CA_DAYS, LEAF_DAYS, ExpiryWarning, warned_by
 from k8srun.certificates.inventory import inventory
 from k8srun.certificates.listing import listing
 from k8srun.certificates.reviews import reviews
@@ -29,9 +30,16 @@ class CertificateQuestions(Questions):
 
     __slots__ = ()
 
-    def evaluate_certificates(self) -> tuple[CheckResult, ...]:
-        """The verdict of every check of certificates and of the requests for them."""
-        return self.evaluated(CHECKS)
+    def evaluate_certificates(self, soon_days: int = LEAF_DAYS, ca_soon_days: int = CA_DAYS) -> tuple[CheckResult, ...]:
+        """The verdict of every check of certificates and of the requests for them.
+
+        Args:
+            soon_days, ca_soon_days: how long before its end a certificate, and a CA, is reported.
+
+        Raises:
+            InputError: such a number is below zero or absurd.
+        """
+        return self.evaluated(warned_by(CHECKS, ExpiryWarning.of_days(soon_days, ca_soon_days)))
 
     def certificates(self, within_days: int | None = None) -> pd.DataFrame:
         """Every certificate of the snapshot and where it lives, the first to end first.
@@ -48,6 +56,10 @@ class CertificateQuestions(Questions):
     def keys(self) -> pd.DataFrame:
         """Every private key that was found, and the certificates that it belongs to; of the key itself nothing."""
         return tables.keys(listing(self.snapshot, self.now))
+
+    def managed(self) -> pd.DataFrame:
+        """What cert-manager keeps issued, how that goes, and when it means to renew."""
+        return tables.managed(listing(self.snapshot, self.now))
 
     def card(self, place: str) -> pd.DataFrame:
         """The first certificate of a place in full.

@@ -17,6 +17,7 @@ from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
 from k8srun.assessment.symptoms import diagnose
 from k8srun.atomic import write_atomically
+from k8srun.certificates.expiry_checks import CA_DAYS, LEAF_DAYS, ExpiryWarning, warned_by
 from k8srun.change import ChangeStatus, Outcome, Preview
 from k8srun.checks import Check, CheckResult, evaluate_all
 from k8srun.clock import parse_time
@@ -122,9 +123,16 @@ class Investigation(CertificateQuestions):
         self._diagnoses.append(found)
         return found
 
-    def evaluate(self) -> tuple[CheckResult, ...]:
-        """The verdict of every check."""
-        return self.evaluated(CHECKS)
+    def evaluate(self, soon_days: int = LEAF_DAYS, ca_soon_days: int = CA_DAYS) -> tuple[CheckResult, ...]:
+        """The verdict of every check.
+
+        Args:
+            soon_days, ca_soon_days: how long before its end a certificate, and a CA, is reported.
+
+        Raises:
+            InputError: such a number is below zero or absurd.
+        """
+        return self.evaluated(warned_by(CHECKS, ExpiryWarning.of_days(soon_days, ca_soon_days)))
 
     def evaluated(self, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """The verdicts of some checks; they count among the findings of this run."""

@@ -32,6 +32,12 @@ def expiring() -> Snapshot:
     return cluster.snapshot()
 
 
+def expiring_in_cluster() -> Snapshot:
+    cluster = Cluster()
+    cluster.webhook.not_after = NOW + timedelta(days=29)
+    return cluster.snapshot()
+
+
 def not_yet_valid() -> Snapshot:
     cluster = Cluster()
     cluster.apiserver.not_before = NOW + timedelta(hours=1)
@@ -227,6 +233,7 @@ def not_kept() -> Snapshot:
 CASES = {
     "CERT-EXPIRED": (healthy, expired),
     "CERT-EXPIRES-SOON": (healthy, expiring),
+    "CERT-IN-CLUSTER-EXPIRES-SOON": (healthy, expiring_in_cluster),
     "CERT-NOT-YET-VALID": (healthy, not_yet_valid),
     "CERT-IN-CLUSTER-EXPIRED": (healthy, expired_in_cluster),
     "CERT-CHAIN": (healthy, broken_chain),

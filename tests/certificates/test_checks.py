@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 
 from k8srun.certificates.checks import CHECKS
+from k8srun.certificates.expiry_checks import ExpiryWarning, warned_by
 from k8srun.checks import CheckResult, evaluate
-from k8srun.findings import Severity, Verdict
+from k8srun.errors import InputError
+from k8srun.findings import Finding, Severity, Verdict
+from k8srun.kinds import CERT_MANAGER_CERTIFICATE
 from k8srun.snapshot import Area, Gap, GapReason, Snapshot
 from tests.certificates import check_cases
 from tests.certificates.cluster import PKI, Cluster
@@ -60,6 +63,73 @@ def test_thirty_days_before_its_end_a_certificate_is_found(left, verdict):
     cluster.apiserver.not_after = NOW + left
 
     assert ask("CERT-EXPIRES-SOON", cluster.snapshot()).verdict is verdict
+
+
+def soon(snapshot: Snapshot, check: str = "CERT-EXPIRES-SOON", **days: int) -> tuple[Finding, ...]:
+    warned = warned_by(CHECKS, ExpiryWarning.of_days(**{"leaf": 30, "ca": 180, **days}))
+    (asked,) = (one for one in warned if one.id == check)
+    return evaluate(asked, snapshot, NOW).findings
+
+
+@pytest.mark.parametrize(("days", "found"), [(46, 1), (45, 0), (0, 0)])
+def test_how_long_before_its_end_a_certificate_is_found_is_for_the_caller_to_say(days, found):
+    cluster = Cluster()
+    cluster.apiserver.not_after = NOW + timedelta(days=45)
+
+    assert len(soon(cluster.snapshot(), leaf=days)) == found
+
+
+@pytest.mark.parametrize(
+    ("left", "days", "severities"),
+    [(181, 180, []), (179, 180, [Severity.MEDIUM]), (179, 90, []), (29, 180, [Severity.HIGH])],
+)
+def test_a_ca_is_found_earlier_than_a_leaf_and_weighs_more_once_no_more_time_is_left(left, days, severities):
+    cluster = Cluster()
+    cluster.ca.not_after = NOW + timedelta(days=left)
+
+    found = soon(cluster.snapshot(), ca=days)
+
+    assert [finding.severity for finding in found] == severities
+    assert all(finding.message.startswith("the CA CN=kubernetes expires at") for finding in found)
+
+
+def test_of_what_ends_soon_the_ca_comes_first():
+    cluster = Cluster()
+    cluster.apiserver.not_after = cluster.etcd_server.not_after = NOW + timedelta(days=1)
+    cluster.etcd_ca.not_after = NOW + timedelta(days=100)
+
+    found = soon(cluster.snapshot())
+
+    assert len(found) == 3
+    assert "the CA CN=etcd-ca" in found[0].message
+
+
+def test_the_thresholds_change_nothing_but_the_checks_of_what_ends_soon():
+    warned = warned_by(CHECKS, ExpiryWarning.of_days(1, 2))
+    changed = {one.id for one, other in zip(warned, CHECKS, strict=True) if one is not other}
+
+    assert {one.id for one in CHECKS} == {one.id for one in warned}
+    assert changed == {"CERT-EXPIRES-SOON", "CERT-IN-CLUSTER-EXPIRES-SOON"}
+    assert "within 1 days, and no CA within 2" in next(one.title for one in warned if one.id in changed)
+
+
+@pytest.mark.parametrize("days", [{"leaf": -1, "ca": 1}, {"leaf": 1, "ca": 10**9}])
+def test_an_absurd_threshold_is_refused(days):
+    with pytest.raises(InputError, match="Give a number from 0"):
+        ExpiryWarning.of_days(**days)
+
+
+def test_what_cert_manager_is_going_to_renew_in_time_is_no_finding_and_what_it_is_not_is_one():
+    cluster = Cluster()
+    cluster.webhook.not_after = NOW + timedelta(days=20)
+    ready, late = check_cases.managed(), check_cases.managed(renewalTime=(NOW - timedelta(days=1)).isoformat())
+
+    def found(*kept):
+        cluster.objects = {CERT_MANAGER_CERTIFICATE: kept}
+        return soon(cluster.snapshot(), "CERT-IN-CLUSTER-EXPIRES-SOON")
+
+    assert found(ready) == ()
+    assert [len(found(*kept)) for kept in ((), (late,), (check_cases.managed(conditions=[]),))] == [1, 1, 1]
 
 
 def test_an_expired_certificate_does_not_expire_soon():

@@ -9,8 +9,10 @@ import pytest
 from k8srun.certificates.chains import chains
 from k8srun.certificates.connections import connections
 from k8srun.certificates.inventory import Bundle, Held, Holder, inventory
+from k8srun.certificates.listing import listing
 from k8srun.certificates.verification import verify
 from k8srun.display import tables
+from tests.certificates import check_cases
 from tests.certificates.cluster import Cluster, serving
 from tests.certificates.model import NOW, authority, key
 
@@ -47,6 +49,15 @@ def test_a_flag_stands_beside_what_its_file_is_for(snapshot):
 
     one = shown[shown["Flag"] == "--etcd-certfile"].iloc[0]
     assert one["What it is"] == "the API server's client certificate for etcd"
+
+
+def test_what_cert_manager_keeps_stands_with_its_renewal_and_one_that_is_not_ready_with_the_reason():
+    kept, not_kept = (tables.managed(listing(made(), NOW)).iloc[0] for made in (check_cases.kept, check_cases.not_kept))
+
+    assert (kept["State"], kept["Renewed"]) == ("ready", f"{NOW + timedelta(days=30):%Y-%m-%d %H:%M}")
+    assert kept["Written to"] == "Secret platform/policy-tls, tls.crt"
+    assert (not_kept["State"], not_kept["Ends"]) == ("not ready", "")
+    assert "Secret does not exist" in not_kept["What it says"]
 
 
 def test_a_connection_says_what_go_says_of_it(snapshot):
