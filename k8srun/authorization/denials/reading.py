@@ -1,0 +1,166 @@
+"""From any text to the refusal in it: kubectl output, a Status, an audit event, a log line of whatever client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.denials.clients import client_of
+from k8srun.authorization.denials.denial import Denial, DenialKind
+from k8srun.authorization.denials.documents import json_objects, texts
+from k8srun.authorization.denials.patterns import denials
+from k8srun.pasted import MAX_TEXT, normalized
+from k8srun.scrub import scrub
+from k8srun.text import visible
+
+# A text without any of these holds no refusal; it spares the patterns a log of megabytes.
+_TRIGGER = re.compile(
+    r"forbidden|cannot|denied|unauthorized|logged in|credentials|authenticate|not allowed|access|permission|Security",
+    re.IGNORECASE,
+)
+_WINDOW = 16 * 1024
+_MOST_LINES = 5000
+_TIME = re.compile(
+    r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?|\b[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+"
+)
+_BY_REASON = frozenset({DenialKind.UNAUTHENTICATED, DenialKind.OTHER})
+_RANK = {kind: number for number, kind in enumerate(DenialKind)}
+
+
+def read(text: str) -> Denial | None:
+    """The refusal in a text; the most telling if there are several, None if there is none. Never raises on any text.
+
+    A Status, an audit event or a log line in JSON is read as what it is; anything else as it was printed, and again
+    without the escapes that logs add. Reads at most the first 4 MiB.
+    """
+    found = list(read_all(text))
+    # Of equals the last: of a log, what happens now.
+    return min(reversed(found), key=lambda one: (_RANK[one.kind], one.request is None, not one.reason), default=None)
+
+
+def read_all(text: str) -> Iterator[Denial]:
+    """Every refusal in a text, each once, in the order of the text."""
+    cut = text[:MAX_TEXT]
+    found: dict[tuple[object, ...], Denial] = {}
+    known: set[tuple[object, ...]] = set()
+    for denial in (*_of_documents(cut), *_of_lines(cut)):
+        key = (
+            denial.kind,
+            denial.identity.user,
+            denial.request,
+            denial.about,
+            denial.kind in _BY_REASON and denial.reason,
+        )
+        # A Status has been read with the name in its details; its message alone has none.
+        if key not in known:
+            found[key] = _cleaned(denial, cut)
+        known |= {key, (*key[:2], replace(denial.request, name="") if denial.request else None, *key[3:])}
+    specific = {denial.kind for denial in found.values()} - {DenialKind.OTHER}
+    for denial in found.values():
+        # `pods "x" is forbidden: …` is the beginning of every other one.
+        if denial.kind is not DenialKind.OTHER or not specific:
+            yield denial
+
+
+def _of_documents(text: str) -> Iterator[Denial]:
+    for document in json_objects(text):
+        event = _of_audit_event(document)
+        if event:
+            yield event
+            continue
+        for said in texts(document):
+            whole = said == document.get("message") and document.get("kind") == "Status"
+            found = [denial for _, denial in sorted(denials(said, whole=whole), key=lambda one: one[0])]
+            yield from (_with_details(denial, document) for denial in found)
+        if document.get("kind") == "Status" and document.get("code") == 401:
+            yield Denial(DenialKind.UNAUTHENTICATED, str(document.get("message") or "Unauthorized"))
+
+
+def _of_lines(text: str) -> Iterator[Denial]:
+    """Of the raw text first, whose quotation marks can be told from escaped ones; then of the plain one."""
+    for variant in dict.fromkeys((text, normalized(text), _unwrapped(text))):
+        found = [one for window in _windows(variant) for one in denials(window)]
+        if found:
+            yield from (denial for _, denial in found)
+            if any(denial.kind is not DenialKind.OTHER for _, denial in found):
+                return
+
+
+def _windows(text: str) -> Iterator[str]:
+    """The text where it is short; else the lines that matter with those after them, which may be its reason."""
+    if len(text) <= _WINDOW:
+        if _TRIGGER.search(text):
+            yield text
+        return
+    lines = text.split("\n")
+    wanted = [number for number, line in enumerate(lines) if _TRIGGER.search(line)]
+    for number in wanted[:_MOST_LINES]:
+        yield "\n".join(line[:_WINDOW] for line in lines[number : number + 3])
+
+
+def _unwrapped(text: str) -> str:
+    """A text that a terminal, a chat or Terraform's frame has wrapped, as one line."""
+    if len(text) > _WINDOW:
+        return text
+    return " ".join(re.sub(r"[│|╷╵]", " ", normalized(text)).split())
+
+
+def _of_audit_event(document: Mapping[str, Any]) -> Denial | None:
+    """A refused request as the audit log has it: with groups, and all of the request."""
+    status = document.get("responseStatus")
+    if document.get("kind") != "Event" or not isinstance(status, Mapping) or status.get("code") not in {401, 403}:
+        return None
+    user = _mapping(document.get("impersonatedUser")) or _mapping(document.get("user"))
+    notes, about = _mapping(document.get("annotations")), _mapping(document.get("objectRef"))
+    groups = user.get("groups")
+    identity = Identity(
+        _text(user, "username"), tuple(str(group) for group in groups) if isinstance(groups, list) else ()
+    )
+    at = _text(document, "requestReceivedTimestamp")
+    message = _text(status, "message") or _text(status, "reason")
+    if status.get("code") == 401:
+        return Denial(DenialKind.UNAUTHENTICATED, message or "Unauthorized", identity, at=at, client="audit log")
+    verb = _text(document, "verb")
+    names = ("apiGroup", "resource", "subresource", "namespace", "name")
+    path = _text(document, "requestURI").partition("?")[0]
+    request = Attributes(verb, *(_text(about, name) for name in names)) if about else Attributes(verb, path=path)
+    told = next((denial for _, denial in denials(message, whole=True)), None)
+    kind = told.kind if told else DenialKind.OTHER
+    if notes.get("authorization.k8s.io/decision") == "forbid":
+        kind = DenialKind.ACCESS
+    reason = _text(notes, "authorization.k8s.io/reason") or (told.reason if told else "")
+    base = told or Denial(kind, message)
+    return replace(base, kind=kind, identity=identity, request=request, reason=reason, at=at, client="audit log")
+
+
+def _with_details(denial: Denial, document: Mapping[str, Any]) -> Denial:
+    """The name of the object, which a Status gives beside its message (`details.kind` is the resource)."""
+    details, request = _mapping(document.get("details")), denial.request
+    if document.get("kind") != "Status" or request is None or request.name or request.path is not None:
+        return denial
+    same = (_text(details, "kind"), _text(details, "group")) == (request.resource, request.group)
+    return replace(denial, request=replace(request, name=_text(details, "name"))) if same else denial
+
+
+def _cleaned(denial: Denial, text: str) -> Denial:
+    """Fit to be shown, with who printed it and when."""
+    time = _TIME.search(text[:MAX_TEXT])
+    return replace(
+        denial,
+        message=visible(scrub(denial.message), limit=2000, keep_newlines=True),
+        reason=visible(scrub(denial.reason), limit=2000, keep_newlines=True),
+        client=denial.client or client_of(text),
+        at=denial.at or (time[0] if time else ""),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Mapping[str, Any], name: str) -> str:
+    found = value.get(name)
+    return found if isinstance(found, str) else ""
