@@ -10,10 +10,18 @@ from ipaddress import ip_address
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?)"
 _PORT = r"\d{1,5}"
 _NAME = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
-_TYPES = {"po": "Pod", "pod": "Pod", "pods": "Pod", "deploy": "Deployment", "deployment": "Deployment",
-          "deployments": "Deployment", "deployment.apps": "Deployment", "sts": "StatefulSet",
-          "statefulset": "StatefulSet", "statefulset.apps": "StatefulSet", "ds": "DaemonSet", "daemonset": "DaemonSet", "job": "Job", "jobs": "Job",
-          "svc": "Service", "service": "Service"}  # fmt: skip
+_TYPES = {
+    short: kind
+    for kind, shorts in (
+        ("Pod", ("po", "pod", "pods")),
+        ("Deployment", ("deploy", "deployment", "deployments", "deployment.apps")),
+        ("StatefulSet", ("sts", "statefulset", "statefulsets", "statefulset.apps")),
+        ("DaemonSet", ("ds", "daemonset", "daemonsets", "daemonset.apps")),
+        ("Job", ("job", "jobs", "job.batch")),
+        ("Service", ("svc", "service", "services")),
+    )
+    for short in shorts
+}
 _SCHEME_PORTS = {"http": "80", "https": "443", "postgres": "5432", "postgresql": "5432", "redis": "6379"}
 
 
