@@ -14,8 +14,8 @@ _DEEPEST = 6
 _DECODER = json.JSONDecoder()
 
 
-def json_objects(text: str) -> Iterator[Mapping[str, Any]]:
-    """The JSON objects in a text that are not inside of one another, at most 2,000."""
+def json_objects(text: str) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
+    """The JSON objects in a text that are not inside of one another, at most 2,000: where from, where to, and what."""
     at, failures = 0, 0
     for _ in range(_MOST):
         match = _BEGINNING.search(text, at)
@@ -28,7 +28,7 @@ def json_objects(text: str) -> Iterator[Mapping[str, Any]]:
             at, failures = match.end(), failures + 1
             continue
         if isinstance(value, Mapping):
-            yield value
+            yield match.start(), at, value
 
 
 def texts(value: object, depth: int = 0) -> Iterator[str]:

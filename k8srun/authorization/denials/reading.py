@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,8 +45,8 @@ def read_all(text: str) -> Iterator[Denial]:
     """Every refusal in a text, each once, in the order of the text."""
     cut = text[:MAX_TEXT]
     found: dict[tuple[object, ...], Denial] = {}
-    known: set[tuple[object, ...]] = set()
-    for denial in (*_of_documents(cut), *_of_lines(cut)):
+    documents = list(json_objects(cut))
+    for denial in (*_of_documents(document for _, _, document in documents), *_of_lines(_without(cut, documents))):
         key = (
             denial.kind,
             denial.identity.user,
@@ -54,10 +54,7 @@ def read_all(text: str) -> Iterator[Denial]:
             denial.about,
             denial.kind in _BY_REASON and denial.reason,
         )
-        # A Status has been read with the name in its details; its message alone has none.
-        if key not in known:
-            found[key] = _cleaned(denial, cut)
-        known |= {key, (*key[:2], replace(denial.request, name="") if denial.request else None, *key[3:])}
+        found.setdefault(key, _cleaned(denial, cut))
     specific = {denial.kind for denial in found.values()} - {DenialKind.OTHER}
     for denial in found.values():
         # `pods "x" is forbidden: …` is the beginning of every other one.
@@ -65,8 +62,15 @@ def read_all(text: str) -> Iterator[Denial]:
             yield denial
 
 
-def _of_documents(text: str) -> Iterator[Denial]:
-    for document in json_objects(text):
+def _without(text: str, documents: Sequence[tuple[int, int, object]]) -> str:
+    """The text around the documents: inside of them, every quotation mark and backslash is written twice over."""
+    ends = (0, *(end for _, end, _ in documents))
+    starts = (*(start for start, _, _ in documents), len(text))
+    return "\n".join(text[end:start] for end, start in zip(ends, starts, strict=True))
+
+
+def _of_documents(documents: Iterable[Mapping[str, Any]]) -> Iterator[Denial]:
+    for document in documents:
         event = _of_audit_event(document)
         if event:
             yield event
