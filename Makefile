@@ -27,8 +27,9 @@ check: .venv/.dev ## format, lint, types, layers, notebooks without outputs
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/nbstripout --verify --keep-id $$(git ls-files '*.ipynb')
 
-controlplane: ## build the real etcd, kube-apiserver and kube-controller-manager for the live tests
+controlplane: ## build the real etcd, kube-apiserver, kube-controller-manager and registry for the live tests
 	@tests/controlplane/build.sh
+	@tests/registry/build.sh
 
 bench: .venv/.dev ## measure collection, runs and memory as ratios
 	@$(BIN)/python -m bench
