@@ -81,6 +81,17 @@ class Authorization:
         """
         return tuple(self._incomplete(namespace))
 
+    @cached_property
+    def unasked(self) -> tuple[str, ...]:
+        """Which authorizers of the chain cannot be evaluated and might allow more, a phrase each."""
+        found = [self.modes.problem] if self.modes.problem else []
+        for authorizer in self.modes.authorizers:
+            if authorizer.type == "Webhook":
+                found.append(f"{authorizer}: it was not asked")
+            elif authorizer.type == "ABAC" and authorizer.policies is None:
+                found.append(f"ABAC: {authorizer.problem}")
+        return tuple(found)
+
     def review(self, identity: Identity, request: Attributes) -> Decision:
         """The answer to a request of exactly this identity (see `Identity.as_authenticated`)."""
         if MASTERS in identity.groups:
