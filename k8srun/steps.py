@@ -86,7 +86,7 @@ def patch(
         Action.PATCH,
         reason,
         target,
-        patch=(*given, *(test for test in expected if not _holds_reduced(test)), *changing),
+        patch=(*given, *(test for test in expected if test not in given and not _holds_reduced(test)), *changing),
         answers=answers,
         undo=None if irreversible else Step(Action.PATCH, f"Take back: {reason}", target, patch=undo_patch),
         irreversible=irreversible,

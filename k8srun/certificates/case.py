@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from k8srun.certificates.connection import Connection, Trust
 from k8srun.certificates.connections import connections
@@ -32,11 +34,18 @@ _UNTRUSTED = frozenset({ErrorKind.UNKNOWN_AUTHORITY, ErrorKind.INSECURE_SIGNATUR
 
 @dataclass(frozen=True)
 class World:
-    """A snapshot seen with a certificate investigator's eyes. `now` is the clock that dates are judged by."""
+    """A snapshot seen with a certificate investigator's eyes.
+
+    Attributes:
+        now: the clock that dates are judged by.
+        kubeconfigs: by path, those of whoever plans as `k8srun.kubeconfigview` shows them, secrets reduced: a plan for
+            one says exactly what it expects there.
+    """
 
     snapshot: Snapshot
     now: datetime
     distribution: Distribution
+    kubeconfigs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def inventory(self) -> Inventory:

@@ -33,14 +33,14 @@ _SAID = {
 
 def survey(world: World) -> Diagnosis:
     """The most harmful fault, and after its causes what else is confirmed; or that nothing was found."""
-    found = tuple(diagnose_case(case) for case in _cases(world))
+    found = tuple(diagnose_case(case) for case in cases(world))
     telling = [diagnosis for diagnosis in found if diagnosis.confirmed] or list(found)
     if not telling:
         return nothing_found(world)
     return with_others(telling[0], telling[1:])
 
 
-def _cases(world: World) -> Iterator[Case]:
+def cases(world: World) -> Iterator[Case]:
     """What fails, as the message that it would give: observed connections first, then by how much hangs on them."""
     failing = [view for view in world.views if view.fails]
     for view in world.views:

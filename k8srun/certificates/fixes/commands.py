@@ -14,12 +14,13 @@ from k8srun.text import visible
 CONTROL_PLANE = "on each control-plane node, one after the other"
 WORKSTATION = "where the kubeconfig is used"
 
-_BACKUP = "sudo cp -a /etc/kubernetes /var/backups/kubernetes-$(date +%F)"
+BACKUP = "sudo cp -a /etc/kubernetes /var/backups/kubernetes-$(date +%F)"
 _STATIC = "/etc/kubernetes/manifests"
 _CREDENTIALS = {
     "EKS": "aws eks update-kubeconfig --name CLUSTER --region REGION",
     "GKE": "gcloud container clusters get-credentials CLUSTER --location LOCATION",
     "AKS": "az aks get-credentials --resource-group GROUP --name CLUSTER --overwrite-existing",
+    "DOKS": "doctl kubernetes cluster kubeconfig save CLUSTER",
     "kind": "kind export kubeconfig --name CLUSTER",
     "minikube": "minikube update-context",
 }
@@ -35,6 +36,10 @@ _PROVIDER = {
     "AKS": (
         "AKS renews all certificates of a cluster at once; its nodes restart",
         ("az aks rotate-certs --resource-group GROUP --name CLUSTER",),
+    ),
+    "DOKS": (
+        "DigitalOcean renews the control plane's certificates itself: open a support ticket if it did not",
+        ("doctl kubernetes cluster kubeconfig save CLUSTER",),
     ),
     "OpenShift": (
         "OpenShift's operators renew the certificates; after a long shutdown the nodes' requests wait for approval",
@@ -91,7 +96,7 @@ def renewal(role: str, distribution: Distribution, certificate: str = "") -> tup
             *restart(row.program, distribution),
         )
     return f"Renew {row.title} and restart {row.program}", (
-        _BACKUP,
+        BACKUP,
         f"sudo {_kubeadm(distribution)} certs renew {role}",
         *(restart(row.program, distribution) if row.program != "kubectl" else ()),
     )
@@ -115,10 +120,13 @@ def by_hand(certificate: str, authority: str) -> tuple[str, ...]:
 
 
 def reissue(role: str, distribution: Distribution, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """A kubeadm certificate made anew, with a new key and what kubeadm's configuration says now."""
+    """A certificate made anew, with a new key and what kubeadm's configuration says now; where kubeadm does not make
+    it, as the distribution renews it."""
+    if distribution.name in {"k3s", "RKE2", *_PROVIDER}:
+        return renewal(role, distribution)[1]
     path = BY_ID[role].path.removesuffix(".crt")
     return (
-        _BACKUP,
+        BACKUP,
         f"sudo mv {path}.crt {path}.key /var/backups/",
         f"sudo {_kubeadm(distribution)} init phase certs {role}{''.join(f' {word}' for word in extra)}",
         *restart(BY_ID[role].program, distribution),
@@ -146,6 +154,42 @@ def set_ca(cluster: str, kubeconfig: str) -> str:
         f"kubectl config set-cluster {quote(cluster)} --kubeconfig {quote(kubeconfig)} "
         "--certificate-authority ca.crt --embed-certs"
     )
+
+
+def add_tls_san(name: str, distribution: Distribution) -> tuple[str, ...]:
+    """A name of the API server's certificate in k3s or RKE2: added to whatever their configuration says.
+
+    Args:
+        name: quoted.
+    """
+    folder = f"/etc/rancher/{distribution.name.lower()}/config.yaml.d"
+    return (
+        f"sudo mkdir -p {folder} && printf 'tls-san+:\n- \"%s\"\n' {name} | sudo tee {folder}/tls-san.yaml",
+        *restart("kube-apiserver", distribution),
+    )
+
+
+def renew_same_key(authority: str) -> tuple[str, ...]:
+    """A CA certificate made again, for ten years, with its own key; every extension and the bytes of its name stay."""
+    key = f"{authority.removesuffix('.crt')}.key"
+    old = f"{authority}.old"
+    return (
+        f"sudo cp -a {quote(authority)} {quote(old)}",
+        (
+            f"sudo openssl x509 -in {quote(old)} -signkey {quote(key)} -days 3650 -out {quote(authority)}"
+            "  # on the first node; copy the file to the others"
+        ),
+    )
+
+
+def embed_authority(authority: str) -> tuple[str, ...]:
+    """A node's CA certificate into each of the kubeconfigs that its programs and administrators use there."""
+    write = (
+        "sudo kubectl config set-cluster kubernetes --kubeconfig /etc/kubernetes/$name.conf"
+        f" --certificate-authority {quote(authority)} --embed-certs"
+    )
+    names = "admin super-admin controller-manager scheduler kubelet"
+    return (f"for name in {names}; do test -e /etc/kubernetes/$name.conf && {write}; done",)
 
 
 def handshake(address: str, name: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from k8srun.certificates.case import Case
-from k8srun.certificates.fixes import clients, servers, trust
+from k8srun.certificates.fixes import clients, files, servers, trust
 from k8srun.diagnosis import Fix
 
 FIXES: dict[str, Callable[[Case], Fix]] = {
@@ -31,23 +31,23 @@ FIXES: dict[str, Callable[[Case], Fix]] = {
     "san-missing": servers.add_name,
     "wrong-endpoint": servers.mend_endpoint,
     "ip-as-dns-name": servers.add_name,
-    "kubelet-serving-self-signed": servers.approve_kubelet_requests,
+    "kubelet-serving-self-signed": servers.bootstrap_serving,
     "no-san": servers.add_name,
     "etcd-peer-san-missing": servers.reissue_peer,
     "key-usage-wrong": servers.mend_usage,
     "ca-usage-wrong": trust.mend_authority,
-    "etcd-client-usage-missing": servers.mend_usage,
+    "etcd-client-usage-missing": servers.mend_etcd_usage,
     "name-constraint": trust.mend_authority,
     "path-length-exceeded": trust.mend_authority,
     "critical-extension": servers.renew,
     "policy-constraint": trust.mend_authority,
     "strict-verifier": clients.relax_client,
-    "key-mismatch": servers.mend_pair,
-    "pem-missing": servers.mend_content,
-    "pem-double-encoded": servers.mend_content,
-    "pem-swapped": servers.mend_content,
-    "pem-truncated": servers.mend_content,
-    "file-missing": servers.restore_file,
+    "key-mismatch": files.mend_pair,
+    "pem-missing": files.mend_content,
+    "pem-double-encoded": files.mend_content,
+    "pem-swapped": files.mend_swapped,
+    "pem-truncated": files.mend_content,
+    "file-missing": files.restore_file,
     "client-certificate-expired": clients.renew_client,
     "client-certificate-not-yet-valid": servers.await_begin,
     "client-certificate-of-another-ca": clients.renew_client,

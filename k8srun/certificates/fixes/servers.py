@@ -5,6 +5,7 @@ from __future__ import annotations
 from k8srun.certificates.case import Case
 from k8srun.certificates.fixes.commands import (
     CONTROL_PLANE,
+    add_tls_san,
     by_hand,
     handshake,
     is_hand_made,
@@ -13,9 +14,9 @@ from k8srun.certificates.fixes.commands import (
     renewal,
     restart,
 )
+from k8srun.certificates.fixes.webhooks import restart_pods, webhook_certificate
 from k8srun.certificates.inventory import Holder
 from k8srun.certificates.judges.clients import pending_requests
-from k8srun.certificates.judges.files import key_pairs, missing_files
 from k8srun.certificates.roles import BY_ID
 from k8srun.diagnosis import Fix
 from k8srun.distribution import Distribution
@@ -44,7 +45,7 @@ def renew(case: Case) -> Fix:
     """The server's leaf, issued again."""
     role = role_of(case) or "apiserver"
     if case.server and case.server.connection.caller:
-        return _webhook_certificate(case, "Issue the webhook's certificate again")
+        return webhook_certificate(case, "Issue the webhook's certificate again")
     if role == "kubelet-server":
         return approve_kubelet_requests(case)
     summary, commands = renewal(role, case.world.distribution, _path(case, role))
@@ -58,7 +59,7 @@ def restart_process(case: Case) -> Fix:
     if case.server and case.server.connection.caller:
         return Fix(
             "Restart the webhook's pods, so that they read the renewed Secret",
-            ("kubectl -n NAMESPACE rollout restart deployment NAME",),
+            restart_pods(case),
         )
     return Fix(
         f"Restart {program}: it still serves the certificate it read at its start",
@@ -81,11 +82,13 @@ def add_name(case: Case) -> Fix:
     view = case.server
     wanted = quote((view.connection.name if view else "") or case.symptom.wanted or "NAME")
     if view and view.connection.caller:
-        return _webhook_certificate(case, f"Issue the webhook's certificate again with the DNS name {wanted}")
+        return webhook_certificate(case, f"Issue the webhook's certificate again with the DNS name {wanted}")
     role = role_of(case) or "apiserver"
     if role == "kubelet-server":
         return approve_kubelet_requests(case)
     distribution = case.world.distribution
+    if role == "apiserver" and distribution.name in {"k3s", "RKE2"}:
+        return Fix(f"Add {wanted} to tls-san, and restart", add_tls_san(wanted, distribution), CONTROL_PLANE)
     if is_hand_made(distribution, _path(case, role)):
         return _by_hand_with(case, role, wanted)
     if role != "apiserver" or not _kubeadm_like(distribution):
@@ -117,6 +120,22 @@ def approve_kubelet_requests(case: Case) -> Fix:
     )
 
 
+def bootstrap_serving(case: Case) -> Fix:
+    """A kubelet that signs its own serving certificate is told to ask for one; somebody approves what it asks."""
+    node = case.server.connection.name if case.server and case.server.connection.presenter == "kubelet" else ""
+    configuration = "/var/lib/kubelet/config.yaml"
+    return Fix(
+        "Let the kubelet ask for a serving certificate (serverTLSBootstrap: true), and approve the request that it"
+        " makes (its user must be the node, its names the node's own)",
+        (
+            f"sudo sed -i '/^serverTLSBootstrap:/d; $ a serverTLSBootstrap: true' {configuration}",
+            *restart("kubelet", case.world.distribution),
+            "k8srun diagnose 'no serving certificate available for the kubelet' --context --plan approve.json",
+        ),
+        f"on {visible(node, limit=200)}" if node else "on each node",
+    )
+
+
 def mend_clock(case: Case) -> Fix:
     """NTP on the side that complains."""
     who = case.symptom.wrapper.component or "the program that complains"
@@ -143,52 +162,6 @@ def await_begin(case: Case) -> Fix:
         " whether the clock of the host that issued it is ahead",
         ("timedatectl status  # on the host that issued it", *commands),
         "where the certificate is kept",
-    )
-
-
-def mend_pair(case: Case) -> Fix:
-    """Find the key that fits, or make the pair again."""
-    wrong = next((pair for pair in key_pairs(case.inventory) if pair.matches is False), None)
-    certificate = wrong.certificate.path if wrong and wrong.certificate.path else "SERVER.crt"
-    key = wrong.key.path if wrong and wrong.key.path else "SERVER.key"
-    role = wrong.certificate.role if wrong else ""
-    return Fix(
-        "Put the key back that belongs to the certificate (both public keys hash alike), or make both again",
-        (
-            f"openssl x509 -in {quote(certificate)} -noout -pubkey | openssl sha256",
-            f"openssl pkey -in {quote(key)} -pubout | openssl sha256",
-            *(reissue(role, case.world.distribution) if role in BY_ID and BY_ID[role].path.endswith(".crt") else ()),
-        ),
-        "where the pair is kept",
-    )
-
-
-def mend_content(case: Case) -> Fix:
-    """Write the PEM itself where it belongs."""
-    broken = next((bundle for bundle in case.inventory.bundles if bundle.broken), None)
-    place = broken.place if broken else "the file, Secret or kubeconfig field"
-    secret = broken is not None and broken.holder is Holder.SECRET
-    write = (
-        "kubectl -n NAMESPACE create secret tls NAME --cert tls.crt --key tls.key --dry-run=client -o yaml"
-        " | kubectl apply -f -"
-        if secret
-        else "openssl x509 -in FILE.crt -noout -subject -dates && openssl pkey -in FILE.key -noout"
-    )
-    return Fix(
-        f"Write the PEM itself to {place}: base64 once in data fields, whole blocks, each in its place",
-        (write,),
-        "where it is kept",
-    )
-
-
-def restore_file(case: Case) -> Fix:
-    """Put the file back, or mend the flag."""
-    missing = next(iter(missing_files(case.world.snapshot, case.inventory)), None)
-    path = missing[2] if missing else case.symptom.file or "FILE"
-    return Fix(
-        f"Put {visible(path, limit=200)} back from a backup, make it again, or mend the flag that names it",
-        (f"sudo ls -l {quote(path)}", "sudo kubeadm init phase certs all"),
-        CONTROL_PLANE,
     )
 
 
@@ -223,6 +196,15 @@ def mend_usage(case: Case) -> Fix:
     )
 
 
+def mend_etcd_usage(case: Case) -> Fix:
+    """etcd's gateway is a client of etcd itself, with the certificate that etcd serves."""
+    return Fix(
+        "Issue etcd's serving certificate again with serverAuth and clientAuth, one member at a time",
+        reissue("etcd-server", case.world.distribution),
+        CONTROL_PLANE,
+    )
+
+
 def reissue_peer(case: Case) -> Fix:
     """etcd's peer certificate with every address of the member."""
     wanted = quote(case.symptom.wanted or "ADDRESS")
@@ -231,19 +213,6 @@ def reissue_peer(case: Case) -> Fix:
         " restart this member; one member at a time, so that the quorum holds",
         reissue("etcd-peer", case.world.distribution, ("--config", "kubeadm.yaml")),
         "on the etcd member whose certificate lacks the address",
-    )
-
-
-def _webhook_certificate(case: Case, summary: str) -> Fix:
-    caller = case.server.connection.caller if case.server else None
-    return Fix(
-        f"{summary} (cert-manager: the Certificate's dnsNames), keep the caller's caBundle in step, restart its pods",
-        (
-            "kubectl -n NAMESPACE get certificate,secret",
-            "kubectl -n NAMESPACE delete secret SECRET  # cert-manager issues it again",
-            "kubectl -n NAMESPACE rollout restart deployment NAME",
-        ),
-        f"in the namespace that {caller.place} calls" if caller else "",
     )
 
 

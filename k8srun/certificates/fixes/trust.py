@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from k8srun.certificates.callers import Caller
 from k8srun.certificates.case import Case, View, who
-from k8srun.certificates.fixes.commands import CONTROL_PLANE, WORKSTATION, fetch_ca, quote, reissue, renewal, set_ca
+from k8srun.certificates.fixes.commands import (
+    CONTROL_PLANE,
+    WORKSTATION,
+    embed_authority,
+    fetch_ca,
+    quote,
+    reissue,
+    renew_same_key,
+    renewal,
+    restart,
+    set_ca,
+)
 from k8srun.certificates.inventory import Holder
 from k8srun.certificates.roles import BY_ID
 from k8srun.certificates.shapes import at, text
@@ -12,6 +23,7 @@ from k8srun.diagnosis import Fix
 from k8srun.kinds import API_SERVICE, CUSTOM_RESOURCE_DEFINITION
 from k8srun.snapshot import object_key
 
+_READS_CA = ("kube-apiserver", "kube-controller-manager", "kubelet")
 _SAME_KEY = (
     'openssl req -x509 -new -key ca.key -subj "$SUBJECT" -days 3650 -out ca-new.crt'
     " -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign"
@@ -42,8 +54,7 @@ def give_right_ca(case: Case) -> Fix:
 def ca_rebuilt(case: Case) -> Fix:
     """Which side is behind tells which way to mend it: the client's bundle, or the server's certificate."""
     view = case.server
-    current = [held for held in case.inventory.of_role("ca") if held.bundle.holder is Holder.FILE]
-    if view and view.trust and current and current[0].certificate in view.trust.certificates and view.connection.role:
+    if view and server_is_behind(case):
         row = BY_ID[view.connection.role]
         return Fix(
             f"The trusted CA is the one on disk: issue {row.title} again from it, and restart {row.program}",
@@ -56,6 +67,15 @@ def ca_rebuilt(case: Case) -> Fix:
         "certificates again that the old CA signed",
         right.commands,
         right.where,
+    )
+
+
+def server_is_behind(case: Case) -> bool:
+    """Whether the client trusts the CA that the control plane keeps, and it is the server that shows another's."""
+    view = case.server
+    current = [held for held in case.inventory.of_role("ca") if held.bundle.holder is Holder.FILE]
+    return bool(
+        view and view.trust and view.connection.role and current and current[0].certificate in view.trust.certificates
     )
 
 
@@ -74,9 +94,16 @@ def send_intermediate(case: Case) -> Fix:
 
 
 def self_signed(case: Case) -> Fix:
-    """A self-signed certificate has no CA: have one sign it, or trust the certificate itself."""
+    """A self-signed certificate has no CA: have one sign it, or, for a service of one's own, trust it itself."""
     view = case.server
     subject = who(view.leaf) if view and view.leaf else "the certificate"
+    role = view.connection.role if view else ""
+    if role in BY_ID and not BY_ID[role].is_kubeconfig:
+        return Fix(
+            f"Replace {subject} by one that the cluster's CA signed",
+            reissue(role, case.world.distribution),
+            CONTROL_PLANE,
+        )
     return Fix(
         f"Replace {subject} by one that a trusted CA signed; or, to trust it alone, give it to the client as its CA",
         give_right_ca(case).commands,
@@ -101,18 +128,27 @@ def mend_authority(case: Case) -> Fix:
 
 
 def renew_authority(case: Case) -> Fix:
-    """A CA that ended takes everything below it along: old and new must be trusted together for a while."""
+    """A CA that ended takes everything below it along. Made again with its key and its name, it vouches for all of it
+    again: no leaf has to be issued anew, and whoever still trusts the old file only has to be given the new one."""
+    if case.world.distribution.managed is True:
+        summary, commands = renewal("ca", case.world.distribution)
+        return Fix(summary, commands, CONTROL_PLANE)
+    place = _file_of_authority(case) or BY_ID["ca"].path
     return Fix(
-        "Rotate the CA: make a new one, trust old and new together everywhere, issue every certificate again, then"
-        " remove the old one",
+        "Make the CA certificate again with the same key and name, so that what it signed stays valid, and hand it out"
+        " to every control-plane node, kubelet and kubeconfig",
         (
-            "sudo kubeadm certs check-expiration",
-            "# https://kubernetes.io/docs/tasks/tls/manual-rotation-of-ca-certificates/",
-        )
-        if case.world.distribution.managed is not True
-        else renewal("ca", case.world.distribution)[1],
+            *renew_same_key(place),
+            *(command for program in _READS_CA for command in restart(program, case.world.distribution)),
+            *embed_authority(place),
+        ),
         CONTROL_PLANE,
     )
+
+
+def _file_of_authority(case: Case) -> str:
+    held = (item for item in case.inventory.of_role("ca") if item.bundle.holder is Holder.FILE)
+    return next((item.bundle.path for item in held), "")
 
 
 def mend_damaged(case: Case) -> Fix:
