@@ -65,6 +65,7 @@ class Incident(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cause: the id of the cause that the runbook must confirm.
         fix: words that must all occur in the fix that the runbook proposes.
         hides: ids of the causes of the errors that appear once this one is mended.
+        asks: what a person would give besides the symptom: parameter of the runbook → value.
         pki: merged into `company/pki.yaml` (JSON Merge Patch).
         tour: whether it is among those that a first look at the lab shows.
         without_text: the causes that are confirmed where nobody pastes the symptom, if that is not `cause` alone.
@@ -85,6 +86,7 @@ class Incident(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cause: str
     fix: tuple[str, ...]
     hides: tuple[str, ...] = ()
+    asks: Mapping[str, str] = {}
     pki: Mapping[str, Any] = {}
     tour: bool = False
     without_text: tuple[str, ...] | None = None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from k8srun.network.symptoms_catalogue import CATALOGUE, OTHERS, ROWS, Chance, Failure, Row
+from k8srun.network.symptoms_catalogue import CATALOGUE, ROWS, Chance, Failure, Row
 from k8srun.network.symptoms_places import Places, places
 from k8srun.pasted import normalized
 from k8srun.scrub import scrub
@@ -17,6 +17,12 @@ _MAX_LINE = 8192
 _MOST_LINES = 20_000
 _AROUND = 4
 _NEAR_ENOUGH = 0.55
+# Messages of other matters in which the words of a failed connection occur, too.
+_OTHERS = re.compile(
+    r"ErrImagePull|ImagePullBackOff|failed to pull image|pulling image|pull access denied"
+    r"|is forbidden: User |CrashLoopBackOff|OOMKilled|FailedMount|FailedScheduling|violates PodSecurity",
+    re.IGNORECASE,
+)
 _PORT_FORWARD = re.compile(r"\bport-?forward", re.IGNORECASE)
 
 
@@ -86,7 +92,7 @@ def _cut(line: str) -> str:
 def _failures(lines: list[str]) -> Iterator[tuple[int, Row]]:
     """The first row that each line matches. A line of another matter is passed over, whatever words it holds."""
     for number, line in enumerate(lines):
-        if OTHERS.search(line):
+        if _OTHERS.search(line):
             continue
         row = next((row for row in CATALOGUE if row.patterns.search(line)), None)
         if row is not None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Failure(StrEnum):
-    """How a connection failed."""
+    """How a connection failed; or that it did not, which is a failure where it should have been blocked."""
 
     TIMEOUT = "timeout"
     REFUSED = "refused"
@@ -27,6 +27,7 @@ class Failure(StrEnum):
     NO_ENDPOINTS = "no-endpoints"
     ACCESS_DENIED = "access-denied"
     LOOPBACK = "loopback"
+    REACHED = "reached"
 
 
 class Chance(StrEnum):
@@ -278,13 +279,19 @@ CATALOGUE: tuple[Row, ...] = (
             r"HTTP Error [45]\d\d\b",
         ),
     ),
+    Row(
+        Failure.REACHED,
+        "Connection to … 5432 port [tcp/*] succeeded!",
+        "The connection was made. If a policy was to prevent it, either no policy that selects the pod does, or the"
+        " network plugin does not enforce policies.",
+        Chance.LIKELY,
+        _any(
+            r"connection to \S+ .{0,60}succeeded!",
+            r"^\S+ \([0-9a-f.:]+:\d+\) open$",
+            r"\(UNKNOWN\) \[\S+\] \d+ \([^)]*\) open$",
+            r"Ncat: Connected to ",
+        ),
+    ),
 )
 
 ROWS = {row.failure: row for row in CATALOGUE}
-
-# Messages of other matters in which the words of a failed connection occur, too.
-OTHERS = re.compile(
-    r"ErrImagePull|ImagePullBackOff|failed to pull image|pulling image|pull access denied"
-    r"|is forbidden: User |CrashLoopBackOff|OOMKilled|FailedMount|FailedScheduling|violates PodSecurity",
-    re.IGNORECASE,
-)

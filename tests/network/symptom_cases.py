@@ -105,6 +105,9 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("Handling connection for 8080\nerror: lost connection to pod", "loopback", {}),
     ("The connection to the server localhost:8080 was refused - did you specify the right host or port?", "refused", {"host": "localhost", "port": 8080}),
     ("Unable to connect to the server: dial tcp 192.0.2.11:6443: i/o timeout", "timeout", {"host": "192.0.2.11", "port": 6443}),
+    # a connection that should have been blocked
+    ("$ kubectl exec -n shop deploy/web -- nc -zv -w 3 ledger-db.payments.svc 5432\nledger-db.payments.svc (10.244.2.9:5432) open", "reached", {"source_pod": "shop/Deployment/web", "host": "ledger-db.payments.svc", "address": "10.244.2.9", "port": 5432}),
+    ("Connection to 10.244.2.9 5432 port [tcp/postgresql] succeeded!", "reached", {"host": "10.244.2.9", "port": 5432}),
     # wrapped by a terminal, with colours, escaped in JSON
     ("\x1b[31mdial tcp 10.97.2.3:8080: \x1b[1mi/o timeout\x1b[0m", "timeout", {"host": "10.97.2.3"}),
     ("connect:\nconnection\nrefused", "refused", {}),
