@@ -23,6 +23,8 @@ COMMANDS = {
     "permissions": "k8srun.cli.permissions:permissions",
     "certs": "k8srun.cli.certs:certs",
     "csr": "k8srun.cli.csr:csr",
+    "pod-security": "k8srun.cli.pod_security:pod_security",
+    "image": "k8srun.cli.image:image",
     "pki": "k8srun.cli.pki:pki",
     "plan": "k8srun.cli.plan:plan",
     "journal": "k8srun.cli.journal:journal",
