@@ -157,7 +157,7 @@ def _rule(item: Mapping[str, Any], path: str, direction: Direction, action: Acti
 
 def _peers(item: Any, path: str, direction: Direction) -> tuple[Peer, ...]:
     """The peers that one element names; none where it has no field that is known."""
-    known = ("namespaces", "pods")
+    known: tuple[str, ...] = ("namespaces", "pods")
     if direction is Direction.EGRESS:
         known = (*known, "nodes", "networks", "domainNames")
     try:
@@ -210,7 +210,8 @@ def _protocol(item: Any, path: str) -> PortMatch:
     if chosen[0] == "destinationNamedPort":
         return NamedPort(port_name(item["destinationNamedPort"], f"{path}.destinationNamedPort"))
     place = f"{path}.{chosen[0]}.destinationPort"
-    value = item[chosen[0]].get("destinationPort") if isinstance(item[chosen[0]], Mapping) else None
+    inner = item[chosen[0]]
+    value: Any = inner.get("destinationPort") if isinstance(inner, Mapping) else None
     if not _chosen(value, place, ("number", "range")):
         raise PolicyProblem(place, "has neither number nor range")
     protocol = chosen[0].upper()

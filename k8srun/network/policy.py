@@ -52,7 +52,7 @@ class Pods:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """A block of addresses without some. `api` is True for `networks` of the cluster-wide kinds: they match pods too."""
+    """A block of addresses without some. `api`: whether it is of a cluster-wide kind, whose blocks match pods too."""
 
     block: Block
     excepted: tuple[Block, ...] = ()

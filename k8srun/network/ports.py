@@ -28,7 +28,9 @@ class PortRange:
     def __str__(self) -> str:
         if (self.first, self.last) == (1, LAST_PORT):
             return f"all of {self.protocol}"
-        return f"{self.first}/{self.protocol}" if self.first == self.last else f"{self.first}-{self.last}/{self.protocol}"
+        return (
+            f"{self.first}/{self.protocol}" if self.first == self.last else f"{self.first}-{self.last}/{self.protocol}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

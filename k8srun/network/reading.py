@@ -1,6 +1,6 @@
 """Policies as the API has them → `Policy`. What the server would refuse is a problem, and never evaluated as if right.
 
-Source: API reference of NetworkPolicy; kubernetes `pkg/apis/networking/validation`, `pkg/apis/networking/v1/defaults.go`.
+Source: API reference of NetworkPolicy; kubernetes `pkg/apis/networking/validation` and `v1/defaults.go` beside it.
 """
 
 from __future__ import annotations
@@ -217,5 +217,3 @@ def _port(item: Any, path: str) -> PortMatch:
         return PortRange(protocol, first, last)
     except PolicyProblem as problem:
         return BrokenPort(str(problem))
-
-

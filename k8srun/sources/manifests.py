@@ -16,7 +16,8 @@ from k8srun.sources.reduce import reduce_object
 from k8srun.sources.yamlreader import MAX_BYTES, Document, read_documents
 from k8srun.text import plural
 
-_BY_NAME = {kind.kind: kind for kind in RESOURCES}
+# Where two groups have a kind of one name, the first stands: that of Kubernetes itself.
+_BY_NAME = {kind.kind: kind for kind in reversed(RESOURCES)}
 _ABSENT = object()
 
 

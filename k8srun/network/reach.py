@@ -1,0 +1,95 @@
+"""The whole map: who reaches whom on what, as rectangles of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from k8srun.network.addresses import Block
+from k8srun.network.classes import Space, bits_of
+from k8srun.network.cluster import Network
+from k8srun.network.policy import Direction
+from k8srun.network.relation import Ports, Relation, Relations
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """Every side of `sources` reaches every side of `destinations` on these ports."""
+
+    sources: int
+    destinations: int
+    ports: Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Who reaches whom. What is in no rectangle is denied; pairs may be in several.
+
+    Attributes:
+        rectangles: of sides of `space`, each within one family of addresses. From outside to outside nothing is said.
+    """
+
+    space: Space
+    relations: Relations
+    rectangles: tuple[Rectangle, ...]
+
+
+def reach(network: Network, *, also: Iterable[Block] = ()) -> Reach:
+    """Compute the map. The work grows with classes and rules, not with pairs of pods.
+
+    Args:
+        also: further blocks of addresses that are to be told apart.
+    """
+    space = Space(network, also)
+    relations = Relations(space)
+    return Reach(space, relations, tuple(_rectangles(space, relations)))
+
+
+def _rectangles(space: Space, relations: Relations) -> Iterator[Rectangle]:
+    egress, ingress = (_grouped(space, relations, direction) for direction in (Direction.EGRESS, Direction.INGRESS))
+    every = Ports(space.ports.all, space.ports.all)
+    outside: Relation = ((space.pods, every),)
+    sources = [*egress.items(), (outside, space.outside)]
+    destinations = [*ingress.items(), (((space.pods, every),), space.outside)]
+    finder = _Finder(destinations)
+    families = [mask for mask in space.of_family.values() if mask]
+    for relation, members in sources:
+        for sides, given in relation:
+            for accepted, receivers in finder.within(sides):
+                common = receivers & sides
+                for callers, taken in accepted:
+                    ports = Ports(given.sure & taken.sure, given.maybe & taken.maybe)
+                    if ports.maybe and callers & members:
+                        yield from _by_family(families, callers & members, common, ports)
+
+
+def _grouped(space: Space, relations: Relations, direction: Direction) -> dict[Relation, int]:
+    grouped: dict[Relation, int] = {}
+    for number, pods in enumerate(space.classes):
+        relation = relations.of(number, direction)
+        sides = sum(1 << bit for bit in pods.bits)
+        grouped[relation] = grouped.get(relation, 0) | sides
+    return grouped
+
+
+class _Finder:
+    """Relations by the sides that have them: few sides are looked up, for many all relations are gone through."""
+
+    def __init__(self, relations: list[tuple[Relation, int]]) -> None:
+        self._relations = relations
+        self._of_bit = {bit: index for index, (_, members) in enumerate(relations) for bit in bits_of(members)}
+
+    def within(self, sides: int) -> Iterator[tuple[Relation, int]]:
+        if sides.bit_count() * 4 < len(self._relations):
+            chosen = dict.fromkeys(self._of_bit[bit] for bit in bits_of(sides))
+            return (self._relations[index] for index in chosen)
+        return ((relation, members) for relation, members in self._relations if members & sides)
+
+
+def _by_family(families: list[int], sources: int, destinations: int, ports: Ports) -> Iterator[Rectangle]:
+    if len(families) == 1:
+        yield Rectangle(sources, destinations, ports)
+        return
+    for members in families:
+        if sources & members and destinations & members:
+            yield Rectangle(sources & members, destinations & members, ports)
