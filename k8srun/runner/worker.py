@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -19,6 +20,7 @@ from k8srun.codec import decode, encode, parse_json
 from k8srun.runbook import PARAMETERS_TAG, tags
 from k8srun.runner.imports import skip_iri_grammar
 from k8srun.runner.job import CELL, JOB, OUTPUT, REPORT, SOURCE, Job, WorkerReport
+from k8srun.runner.launch import launch
 
 
 def main() -> None:
@@ -27,18 +29,20 @@ def main() -> None:
     skip_iri_grammar()
     threading.Thread(target=_end_with, args=(int(sys.argv[1]), work), daemon=True).start()
     job = decode((work / JOB).read_bytes(), Job)
-    write_atomically(work / REPORT, encode(_execute(job, work)))
+    kernel = launch(work, cwd=job.cwd, passes_stdin=job.stdin)
+    write_atomically(work / REPORT, encode(_execute(job, work, kernel)))
 
 
-def _execute(job: Job, work: Path) -> WorkerReport:
+def _execute(job: Job, work: Path, kernel: subprocess.Popen[bytes]) -> WorkerReport:
     from nbclient.exceptions import DeadKernelError  # noqa: PLC0415 - once that is quick
     from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
     from papermill.execute import execute_notebook  # noqa: PLC0415
 
+    from k8srun.runner.engine import ENGINE  # noqa: PLC0415
     from k8srun.runner.kernel import PrivateKernelManager  # noqa: PLC0415
 
     PrivateKernelManager.work = work
-    PrivateKernelManager.passes_stdin = job.stdin
+    PrivateKernelManager.process = kernel
 
     injected = _parameters_cell(work) if job.parameters else None
 
@@ -52,6 +56,7 @@ def _execute(job: Job, work: Path) -> WorkerReport:
             SOURCE,
             OUTPUT,
             dict(job.parameters),
+            engine_name=ENGINE,
             kernel_name="python3",
             language="python",
             progress_bar=False,
