@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from k8srun.certificates.case import World
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
+from k8srun.plan import Plan
 from k8srun.snapshot import Need, Snapshot
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A snapshot at a time, and what several symptoms of it share: read once, however many texts are asked about."""
+    """A snapshot at a time, and what several symptoms of it share: read once, however many texts are asked about.
+
+    Attributes:
+        kubeconfigs: by path, those of whoever plans as `k8srun.kubeconfigview` shows them, secrets reduced.
+    """
 
     snapshot: Snapshot
     now: datetime
+    kubeconfigs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def distribution(self) -> Distribution:
@@ -26,7 +33,7 @@ class Scene:
 
     @cached_property
     def certificates(self) -> World:
-        return World(self.snapshot, self.now, self.distribution)
+        return World(self.snapshot, self.now, self.distribution, self.kubeconfigs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,9 @@ class Domain:
         recognise: the diagnosis of a text that is the domain's, None for every other text.
         nearest: the domain's messages that a text resembles, the nearest first.
         survey: the diagnosis of a snapshot without a text.
+        plan: the plan that mends what a text (or, if it is empty, the snapshot alone) was confirmed to come from; None
+            if nothing was.
+        plan_needs: what a plan can make use of beyond the diagnosis.
     """
 
     name: str
@@ -46,3 +56,5 @@ class Domain:
     recognise: Callable[[str, Scene], Diagnosis | None]
     nearest: Callable[[str], tuple[str, ...]]
     survey: Callable[[Scene], Diagnosis]
+    plan: Callable[[str, Scene], Plan | None] | None = None
+    plan_needs: tuple[Need, ...] = ()

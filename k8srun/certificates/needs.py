@@ -9,9 +9,13 @@ from k8srun.kinds import (
     CERTIFICATE_SIGNING_REQUEST,
     CONFIG_MAP,
     CUSTOM_RESOURCE_DEFINITION,
+    DAEMON_SET,
+    DEPLOYMENT,
     MUTATING_WEBHOOK,
+    NAMESPACE,
     NODE,
     SECRET,
+    STATEFUL_SET,
     VALIDATING_WEBHOOK,
 )
 from k8srun.snapshot import Need
@@ -36,6 +40,12 @@ DIAGNOSIS_NEEDS: tuple[Need, ...] = (
         )
     ),
 )
+
+PLAN_NEEDS: tuple[Need, ...] = (
+    *DIAGNOSIS_NEEDS,
+    *(Need.objects(kind) for kind in (NAMESPACE, DEPLOYMENT, STATEFUL_SET, DAEMON_SET)),
+)
+"""What a plan can make use of: the namespaces that a webhook judges, the workloads that serve from a Secret."""
 
 LIST_NEEDS: tuple[Need, ...] = (*DIAGNOSIS_NEEDS, Need.objects(CERT_MANAGER_CERTIFICATE))
 """What the list of all certificates rests on."""

@@ -70,7 +70,7 @@ def carry_out(plan: Plan, target: ServerTarget, change: Change, output: str, *, 
         RefusedError: the confirmation does not fit, or the file exists.
     """
     if change.plan_file:
-        _write(plan, change.plan_file)
+        write_plan(plan, change.plan_file)
         click.echo(pretty(document(PLAN_SCHEMA, plan)) if output == "json" else _next(change.plan_file))
         return ExitCode.CLEAN
     journal = Journal(default_path(os.environ))
@@ -79,7 +79,13 @@ def carry_out(plan: Plan, target: ServerTarget, change: Change, output: str, *, 
     return print_change(outcome, output, schema, again)
 
 
-def _write(plan: Plan, path: Path) -> None:
+def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan to a file that did not exist.
+
+    Raises:
+        RefusedError: there is one.
+        InputError: it cannot be written.
+    """
     if path.exists() or path.is_symlink():
         raise RefusedError("it exists already: nothing was overwritten", where=str(path), do="Name another file.")
     try:

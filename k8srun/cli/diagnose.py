@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -15,7 +17,7 @@ from k8srun.codec import document, encode, pretty
 from k8srun.diagnosis import Diagnosis
 from k8srun.errors import ExitCode, InputError
 from k8srun.pasted import MAX_TEXT
-from k8srun.snapshot import Snapshot
+from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.collect import opened
 from k8srun.sources.options import SourceOptions
 
@@ -25,12 +27,32 @@ SCHEMA = "k8srun.dev/diagnose/v1"
 @click.command()
 @click.argument("text", required=False, default="")
 @click.option("--lines", is_flag=True, help="Take every line for a message of its own, and answer line by line.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the plan that mends what is confirmed, for k8srun plan to preview and apply. Changes nothing.",
+)
+@click.option(
+    "--break-glass",
+    is_flag=True,
+    help="With --plan: not the fix, but what lets requests pass, for a time, without a webhook that cannot be asked.",
+)
 @source_options
 @output_option("table", "json")
 @now_option
 @click.pass_context
 def diagnose(
-    context: click.Context, *, text: str, lines: bool, sources: SourceOptions, output: str, now: datetime
+    context: click.Context,
+    *,
+    text: str,
+    lines: bool,
+    plan_file: Path | None,
+    break_glass: bool,
+    sources: SourceOptions,
+    output: str,
+    now: datetime,
 ) -> None:
     """Name the cause of an error message, with the evidence and the fix.
 
@@ -44,28 +66,58 @@ def diagnose(
       k8srun diagnose "x509: certificate signed by unknown authority" --context
       journalctl -u kubelet | k8srun diagnose - --host-root /
       k8srun diagnose - --lines -o json < errors.txt
+      k8srun diagnose "failed calling webhook …: x509: …" --context --secrets --plan fix.json
     """
-    if text == "-" and "-" in sources.from_paths:
-        raise InputError("standard input can be read only once", do="Give the text or the manifests as a file.")
+    _require_one_use(text, sources)
+    planning = _planning(plan_file, sources, lines=lines, break_glass=break_glass)
     if not text and not sources.given:
         raise InputError(
             "nothing to diagnose",
             do="Paste the error message, read it with -, or name a source: --context, --endpoint, --host-root, --lab.",
         )
-    unknown = False
+    incomplete = False
     with ExitStack() as stack:
-        snapshot, said = _evidence(sources, now, stack)
-        for found in diagnose_each(_messages(text or said, lines), snapshot, now):
-            unknown = unknown or not found.recognised
+        needs = planning.NEEDS if planning else DIAGNOSIS_NEEDS
+        snapshot, said = _evidence(sources, needs, now, stack)
+        messages = _messages(text or said, lines)
+        if planning:
+            messages = iter([message := next(messages, "")])
+        for found in diagnose_each(messages, snapshot, now):
+            incomplete = incomplete or not found.recognised
             _print(found, output, lines)
-    context.exit(ExitCode.INCOMPLETE if unknown else ExitCode.CLEAN)
+        if planning and plan_file:
+            written = planning.write_remedy(message, snapshot, now, plan_file, break_glass=break_glass)
+            incomplete = incomplete or not written
+    context.exit(ExitCode.INCOMPLETE if incomplete else ExitCode.CLEAN)
 
 
-def _evidence(sources: SourceOptions, now: datetime, stack: ExitStack) -> tuple[Snapshot, str]:
+def _require_one_use(text: str, sources: SourceOptions) -> None:
+    if text == "-" and "-" in sources.from_paths:
+        raise InputError("standard input can be read only once", do="Give the text or the manifests as a file.")
+
+
+def _planning(plan_file: Path | None, sources: SourceOptions, *, lines: bool, break_glass: bool) -> ModuleType | None:
+    """What makes the plan that is asked for; None if none is."""
+    if plan_file is None:
+        if break_glass:
+            raise InputError("it is a plan that is to be written", where="--break-glass", do="Say where: --plan FILE.")
+        return None
+    if lines or not sources.given:
+        raise InputError(
+            "a plan is made of one message" if lines else "a plan needs evidence of what it is to change",
+            where="--plan",
+            do="Leave out --lines." if lines else "Name a source: --context, --host-root, --from, --snapshot.",
+        )
+    from k8srun.cli import diagnose_plan  # noqa: PLC0415 - most diagnoses make no plan
+
+    return diagnose_plan
+
+
+def _evidence(sources: SourceOptions, needs: tuple[Need, ...], now: datetime, stack: ExitStack) -> tuple[Snapshot, str]:
     """The snapshot of the sources, empty without any, and what the lab's incident makes people paste."""
     if not sources.given:
         return Snapshot(taken_at=now), ""
-    snapshot, lab = stack.enter_context(opened(sources, needs=DIAGNOSIS_NEEDS, now=now))
+    snapshot, lab = stack.enter_context(opened(sources, needs=needs, now=now))
     return snapshot, lab.symptom if lab else ""
 
 

@@ -14,7 +14,7 @@ from k8srun.certificates.case import Case, View, who
 from k8srun.certificates.connection import KubeconfigUse
 from k8srun.certificates.plans.authorities import authority_of, bundle_data
 from k8srun.certificates.plans.remedy import Remedy, check_passes
-from k8srun.certificates.shapes import at, mapping
+from k8srun.certificates.shapes import at, mapping, text
 from k8srun.jsonpatch import Operation, pointer
 from k8srun.text import visible
 
@@ -80,8 +80,9 @@ def _entry(case: Case, use: KubeconfigUse) -> Mapping[str, Any] | None:
     """The cluster's entry as it stands in the file; None for a file that is not at hand here."""
     if use.file.host:
         return None
-    entry = at(case.world.kubeconfigs.get(use.file.path), "clusters", use.cluster.name)
-    return mapping(entry) or None
+    entry = mapping(at(case.world.kubeconfigs.get(use.file.path), "clusters", use.cluster.name))
+    # A snapshot of another machine may name a path that leads to another cluster here.
+    return entry if text(entry.get("server")) == use.cluster.server else None
 
 
 def _written(use: KubeconfigUse, entry: Mapping[str, Any], value: str) -> Operation:
