@@ -146,11 +146,21 @@ def workloads(snapshot: Snapshot) -> Iterator[PodTemplate]:
     A Deployment stands for its ReplicaSets and their pods, a CronJob for its Jobs. A ReplicaSet whose Deployment is not
     in the snapshot stands for itself.
     """
-    known = {_uid(item): item for kind in TEMPLATE_PATHS for item in snapshot.of(kind) if _uid(item)}
+    known = {_uid(item) for kind in TEMPLATE_PATHS for item in snapshot.of(kind)} - {""}
     for template in _templates(snapshot, tuple(TEMPLATE_PATHS)):
         owner = controller_of(template.item)
-        if owner is None or str(owner.get("uid")) not in known:
+        if owner is None or str(owner.get("uid") or "") not in known:
             yield template
+
+
+def unreadable(snapshot: Snapshot) -> Iterator[InputError]:
+    """Why objects that should carry a pod spec have none that can be read: `pods` and `workloads` pass them over."""
+    for kind in TEMPLATE_PATHS:
+        for item in snapshot.of(kind):
+            try:
+                pod_template(kind, item)
+            except InputError as error:
+                yield error
 
 
 class Owners:
@@ -204,9 +214,7 @@ def _templates(snapshot: Snapshot, kinds: tuple[Kind, ...]) -> Iterator[PodTempl
             try:
                 found = pod_template(kind, item)
             except InputError:
-                # Sources keep what is no mapping out of a snapshot as a gap of its kind; a template that is missing
-                # altogether makes no pods.
-                continue
+                continue  # `unreadable` names it
             if found is not None:
                 yield found
 
