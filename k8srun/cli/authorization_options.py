@@ -1,0 +1,140 @@
+"""What the commands about permissions share: who and what is asked about, and the authorization of the sources."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from k8srun.authorization.apiresources import ApiResource, resources
+from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.chain import NEEDS, Authorization
+from k8srun.authorization.eks import EksAccess, read_eks_access
+from k8srun.codec import parse_json
+from k8srun.controlplane.distribution import distribution
+from k8srun.errors import InputError
+from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE, POD
+from k8srun.pods import TEMPLATE_PATHS
+from k8srun.snapshot import Need, Snapshot
+from k8srun.sources.collect import collect
+from k8srun.sources.options import SourceOptions
+from k8srun.text import visible
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Pods tell the API server's flags and who runs as what; nodes and ConfigMaps tell whose cluster it is.
+_MORE = tuple(Need.objects(kind) for kind in (POD, NODE, CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION))
+
+eks_option = click.option(
+    "--eks-access",
+    "eks_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="EKS: a JSON array of what `aws eks describe-access-entry` prints for each principal.",
+)
+
+
+def identity_options(function: F) -> F:
+    """Add `--as`, `--as-group` and `--raw`; the command receives `user`, `groups` and `raw`."""
+    options = (
+        click.option("--as", "user", default="", metavar="USER", help="Who; of a ServiceAccount NS:NAME will do."),
+        click.option("--as-group", "groups", multiple=True, metavar="GROUP", help="A group of theirs. Repeatable."),
+        click.option("--raw", is_flag=True, help="Do not add the groups that authentication adds."),
+    )
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), function)
+
+
+def read_authorization(
+    sources: SourceOptions, now: datetime, eks_file: Path | None, *, workloads: bool = False
+) -> Authorization:
+    """The authorization of the sources. With -n all namespaces are read all the same: it says what is asked.
+
+    Args:
+        workloads: read them too, to say what runs as whom.
+    """
+    needs = (*NEEDS, *_MORE, *(map(Need.objects, TEMPLATE_PATHS) if workloads else ()))
+    snapshot = collect(replace(sources, namespaces=()), needs=needs, now=now)
+    return authorization_of(snapshot, eks_file)
+
+
+def authorization_of(snapshot: Snapshot, eks_file: Path | None) -> Authorization:
+    """The authorization of a snapshot, with the distribution that it shows and the access entries of a file."""
+    return Authorization.of(snapshot, distribution=distribution(snapshot), eks=_eks(eks_file) if eks_file else None)
+
+
+def _eks(file: Path) -> EksAccess:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(file)) from None
+    return read_eks_access(parse_json(data, where=str(file)), where=str(file))
+
+
+def namespace_of(sources: SourceOptions) -> str:
+    """The namespace that is asked about; empty for the cluster scope.
+
+    Raises:
+        InputError: more than one.
+    """
+    if len(sources.namespaces) > 1:
+        raise InputError("one question is about one namespace", where="--namespace", do="Ask once for each.")
+    return sources.namespaces[0] if sources.namespaces else ""
+
+
+def identity_of(user: str, groups: tuple[str, ...], *, raw: bool, snapshot: Snapshot | None = None) -> Identity:
+    """Who is asked about; without `--as` whoever read the cluster.
+
+    Raises:
+        InputError: nobody is named, and no server said who we are.
+    """
+    server = snapshot.server if snapshot else None
+    if not user and not groups:
+        if server is None or not server.username:
+            raise InputError("it is not said who is asked about", do="Name them: --as USER, or --as-group GROUP.")
+        return Identity(server.username, server.groups)
+    namespace, colon, name = user.partition(":")
+    # `shop:web` is a ServiceAccount; user names with a colon of their own have more of them, or a URL's slashes.
+    if colon and name and namespace != "system" and ":" not in name and "/" not in user:
+        user = f"system:serviceaccount:{namespace}:{name}"
+    identity = Identity(user, tuple(dict.fromkeys(groups)))
+    return identity if raw or not user else identity.as_authenticated()
+
+
+def request_of(verb: str, target: str, name: str, namespace: str, snapshot: Snapshot) -> Attributes:
+    """The request that VERB, RESOURCE[.GROUP][/SUBRESOURCE] or /URL, and NAME stand for.
+
+    Short names, singulars and kinds are understood, and a group may be left out, as with kubectl.
+
+    Raises:
+        InputError: several resources have that name.
+    """
+    if target.startswith("/"):
+        return Attributes(verb, path=target)
+    named, _, subresource = target.partition("/")
+    resource, dot, group = named.partition(".")
+    found = _meant(resource, group if dot else None, snapshot)
+    if found is None:
+        return Attributes(verb, group, resource, subresource, namespace, name)
+    # A cluster-scoped resource has no namespace, whichever one the shell is in; a namespace is asked for in itself.
+    inside = namespace if found.namespaced else name if found.plural == "namespaces" else ""
+    return Attributes(verb, found.group, found.plural, subresource, inside, name)
+
+
+def _meant(resource: str, group: str | None, snapshot: Snapshot) -> ApiResource | None:
+    known = [item for item in resources(snapshot) if group is None or item.group == group]
+    for fits in (
+        [item for item in known if item.plural == resource],
+        [item for item in known if resource.lower() in (item.singular, *item.short_names)],
+    ):
+        # The core group comes first, as with kubectl; `events` are in two groups.
+        if fits and (len(fits) == 1 or fits[0].group == ""):
+            return fits[0]
+        if fits:
+            names = ", ".join(item.name for item in fits)
+            raise InputError(f"{visible(resource, limit=80)} may be any of {names}", do="Write it with its group.")
+    return None
