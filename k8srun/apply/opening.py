@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from k8srun.apply.lab import LabTarget
 from k8srun.apply.server import ServerTarget
 from k8srun.apply.target import Target
 from k8srun.errors import InputError
 from k8srun.lab import Lab
+from k8srun.pki.kubeconfigs import cluster_entry
+from k8srun.snapshot import GapReason
 from k8srun.sources.connection import connect, server_of
 from k8srun.sources.contexts import ChosenContext, choose_context
+from k8srun.sources.credentials import content_of
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
 
 _TIMEOUT_SECONDS = 30.0
@@ -38,6 +42,25 @@ def chosen_context(sources: SourceOptions) -> ChosenContext:
         )
     context = "" if sources.context == CURRENT_CONTEXT else sources.context
     return choose_context(sources.kubeconfig, context, environ=os.environ)
+
+
+def own_cluster(sources: SourceOptions) -> tuple[str, dict[str, Any]]:
+    """Name and entry (server and CA) of the cluster of the context, for a kubeconfig that is made for somebody else.
+
+    Raises:
+        InputError: as `chosen_context`; or the context does not verify its server.
+        SourceError: its CA cannot be had.
+    """
+    chosen = chosen_context(sources)
+    server = server_of(chosen, os.environ)
+    if not server.verify:
+        raise InputError(
+            "the context does not verify its server (insecure-skip-tls-verify)",
+            where=chosen.path,
+            do="Take server and CA from a context that does: nobody else should begin with a hole.",
+        )
+    ca = content_of(chosen.cluster, "certificate-authority-data", "certificate-authority", GapReason.TLS)
+    return chosen.cluster_name, cluster_entry(server.url, ca, server_name=server.server_name)
 
 
 def live_target(sources: SourceOptions) -> ServerTarget:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from k8srun.assessment.checks import CHECKS
+from k8srun.assessment.remedies import PLAN_NEEDS
 from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS
 from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
 from k8srun.certificates.needs import LIST_NEEDS
 from k8srun.certificates.reviews import NEEDS as REVIEW_NEEDS
 from k8srun.checks import Check
-from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE
+from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, NODE
 from k8srun.snapshot import Need
 
 _DISTRIBUTION_NEEDS = tuple(Need.objects(kind) for kind in (NODE, CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION))
@@ -28,6 +29,8 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
         DIAGNOSIS_NEEDS,
     ),
     "managed": LIST_NEEDS,
+    **dict.fromkeys(("plan", "webhooks", "break_glass", "renewal", "replace_secret"), PLAN_NEEDS),
+    "issue_certificate": (*REVIEW_NEEDS, Need.objects(NAMESPACE)),
     "requests": REVIEW_NEEDS,
     "evaluate_certificates": _of_checks(CERTIFICATE_CHECKS),
     "distribution": _DISTRIBUTION_NEEDS,

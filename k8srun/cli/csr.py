@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from k8srun.apply.opening import chosen_context
+from k8srun.apply.opening import own_cluster
 from k8srun.certificates.reviews import NEEDS, reviews
 from k8srun.cli.csr_changes import REQUESTS, approve_command, deny_command, find_review, submit_command
 from k8srun.cli.csr_output import LIST_SCHEMA, print_reviews, review_document
@@ -16,11 +15,7 @@ from k8srun.cli.options import now_option, output_option, source_options
 from k8srun.codec import pretty
 from k8srun.errors import ExitCode, InputError
 from k8srun.pki.identity import keep_certificate, keep_kubeconfig, keep_request
-from k8srun.pki.kubeconfigs import cluster_entry
-from k8srun.snapshot import GapReason
 from k8srun.sources.collect import collect
-from k8srun.sources.connection import server_of
-from k8srun.sources.credentials import content_of
 from k8srun.sources.options import SourceOptions
 from k8srun.text import visible
 
@@ -163,19 +158,8 @@ def kubeconfig_command(
     Example:
       k8srun csr kubeconfig jane.crt --key jane.key --to jane.conf --context
     """
-    chosen = chosen_context(sources)
-    server = server_of(chosen, os.environ)
-    if not server.verify:
-        raise InputError(
-            "the context does not verify its server (insecure-skip-tls-verify)",
-            where=chosen.path,
-            do="Take server and CA from a context that does: nobody else should begin with a hole.",
-        )
-    ca = content_of(chosen.cluster, "certificate-authority-data", "certificate-authority", GapReason.TLS)
-    cluster = cluster_entry(server.url, ca, server_name=server.server_name)
-    made = keep_kubeconfig(
-        path, key, certificate, cluster, now, cluster_name=chosen.cluster_name, namespace=default_namespace
-    )
+    name, cluster = own_cluster(sources)
+    made = keep_kubeconfig(path, key, certificate, cluster, now, cluster_name=name, namespace=default_namespace)
     if output == "json":
         click.echo(pretty({"schema": "k8srun.dev/csr-kubeconfig/v1", **made}))
         return

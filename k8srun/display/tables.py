@@ -53,7 +53,7 @@ def certificates(held: Iterable[Held], now: datetime, within_days: int | None = 
         for item in sorted(held, key=lambda item: item.certificate.not_after)
         if within_days is None or item.certificate.not_after < now + timedelta(days=within_days)
     ]
-    return _frame(rows, _CERTIFICATES)
+    return frame(rows, _CERTIFICATES)
 
 
 def chains(found: Iterable[Signed], now: datetime) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def chains(found: Iterable[Signed], now: datetime) -> pd.DataFrame:
         }
         for one in found
     ]
-    return _frame(rows, _CHAINS)
+    return frame(rows, _CHAINS)
 
 
 def _signer(one: Signed) -> str:
@@ -89,7 +89,7 @@ def keys(rows: Iterable[Listed]) -> pd.DataFrame:
         for row in rows
         if row.kind == "key"
     ]
-    return _frame(found, _KEYS)
+    return frame(found, _KEYS)
 
 
 def managed(rows: Iterable[Listed]) -> pd.DataFrame:
@@ -107,12 +107,12 @@ def managed(rows: Iterable[Listed]) -> pd.DataFrame:
         for row in rows
         if row.kind == "managed"
     ]
-    return _frame(found, _MANAGED)
+    return frame(found, _MANAGED)
 
 
 def pairs(rows: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """Label and value, line by line."""
-    return _frame([{"": label, "Value": value} for label, value in rows], _PAIRS)
+    return frame([{"": label, "Value": value} for label, value in rows], _PAIRS)
 
 
 def verification(answer: Verification) -> pd.DataFrame:
@@ -142,7 +142,7 @@ def roles(found: Inventory) -> pd.DataFrame:
         rows += [{**common, "Found": one.certificate.subject, "Where": one.place} for one in held]
         if not held:
             rows.append({**common, "Found": "not found", "Where": role.path})
-    return _frame(rows, _ROLES)
+    return frame(rows, _ROLES)
 
 
 def connections(found: Iterable[Connection], now: datetime) -> pd.DataFrame:
@@ -161,7 +161,7 @@ def connections(found: Iterable[Connection], now: datetime) -> pd.DataFrame:
                 "Go says": (answer.message or answer.verdict.value) if answer and one.trust else "cannot be told",
             }
         )
-    return _frame(rows, _CONNECTIONS)
+    return frame(rows, _CONNECTIONS)
 
 
 def flags(found: Inventory) -> pd.DataFrame:
@@ -180,7 +180,7 @@ def flags(found: Inventory) -> pd.DataFrame:
         for (name, flag), title in named.items()
         if name == program.program and flag in program.flags
     ]
-    return _frame(rows, _FLAGS)
+    return frame(rows, _FLAGS)
 
 
 def requests(found: Iterable[Review]) -> pd.DataFrame:
@@ -199,7 +199,7 @@ def requests(found: Iterable[Review]) -> pd.DataFrame:
         }
         for review in found
     ]
-    return _frame(rows, _REQUESTS)
+    return frame(rows, _REQUESTS)
 
 
 def endpoints(snapshot: Snapshot) -> pd.DataFrame:
@@ -217,12 +217,12 @@ def endpoints(snapshot: Snapshot) -> pd.DataFrame:
         }
         for seen in snapshot.endpoints
     ]
-    return _frame(rows, _ENDPOINTS)
+    return frame(rows, _ENDPOINTS)
 
 
 def incidents(known: Iterable[Incident]) -> pd.DataFrame:
     """One row an incident of the lab."""
-    return _frame([{"Incident": one.name, "What is wrong": one.title} for one in known], ("Incident", "What is wrong"))
+    return frame([{"Incident": one.name, "What is wrong": one.title} for one in known], ("Incident", "What is wrong"))
 
 
 def _subject(der: bytes) -> str:
@@ -240,7 +240,7 @@ def _joined(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _frame(rows: list[dict[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:
+def frame(rows: list[dict[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:
     """Rows as a frame whose strings are inert and whose first column is the index: 0, 1, 2 would say nothing."""
     inert = [{name: _inert(row[name]) for name in columns} for row in rows]
     frame = pd.DataFrame(inert, columns=list(columns)).set_index(columns[0])

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k8srun.apply import Journal, Options, apply, default_path, preview
+from k8srun.apply.local import kubeconfig_views
 from k8srun.apply.opening import target_of
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
+from k8srun.assessment.remedies import plan_of
 from k8srun.assessment.symptoms import diagnose
 from k8srun.atomic import write_atomically
 from k8srun.certificates.expiry_checks import CA_DAYS, LEAF_DAYS, ExpiryWarning, warned_by
@@ -25,6 +27,7 @@ from k8srun.codec import encode
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
 from k8srun.display import notebook, tables
+from k8srun.investigation.certificate_changes import CertificateChanges
 from k8srun.investigation.certificates import CertificateQuestions
 from k8srun.lab import Lab, incidents
 from k8srun.plan import Plan
@@ -92,7 +95,7 @@ def start(
 
 
 @dataclass(slots=True)
-class Investigation(CertificateQuestions):
+class Investigation(CertificateQuestions, CertificateChanges):
     """One run of a runbook: the snapshot, and what has been asked of it so far.
 
     Attributes:
@@ -154,6 +157,15 @@ class Investigation(CertificateQuestions):
         from k8srun.display import plots  # noqa: PLC0415
 
         plots.show_figure(*plots.findings_by_severity(self.result().severities()))
+
+    def plan(self, symptom: str = "") -> Plan | None:
+        """The plan that mends what a message was confirmed to come from, and what it hides; None if nothing was.
+
+        On the lab an empty symptom stands for the incident's own.
+        """
+        if not symptom and self.lab and self.lab.incident:
+            symptom = self.lab.symptom
+        return plan_of(symptom, self.snapshot, self.now, kubeconfig_views(self.snapshot))
 
     def preview(self, plan: Plan) -> Preview:
         """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""

@@ -62,13 +62,13 @@ def keep_request(stem: Path, user: str, groups: Sequence[str] = ()) -> KeptReque
     if path.exists() and not key_path.exists():
         raise RefusedError("there is a request, and its key is not there", where=str(path), do="Move it away first.")
     had = key_path.exists(), path.exists()
-    key = _read_key(key_path) if had[0] else ec.generate_private_key(ec.SECP256R1())
+    key = read_key(key_path) if had[0] else ec.generate_private_key(ec.SECP256R1())
     if not had[0]:
-        _write(key_path, private_pem(key), 0o600)
+        write_file(key_path, private_pem(key), 0o600)
     if not had[1]:
         subject = distinguished_name(user, dict.fromkeys(groups))
         made = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
-        _write(path, made.public_bytes(Encoding.PEM), 0o644)
+        write_file(path, made.public_bytes(Encoding.PEM), 0o644)
     pem = read_file(path)
     request, error = read_request(pem)
     if request is None:
@@ -93,7 +93,7 @@ def keep_certificate(path: Path, pem: bytes, key_path: Path) -> Certificate:
         if path.is_file() and read_file(path) == pem:
             return leaf
         raise RefusedError("there is another file already: nothing was overwritten", where=str(path))
-    _write(path, pem, 0o644)
+    write_file(path, pem, 0o644)
     return leaf
 
 
@@ -138,9 +138,9 @@ def keep_kubeconfig(
     user = name or leaf.common_name
     if not user:
         raise InputError("the certificate names no user (no CN)", where=str(certificate_path))
-    key = private_pem(_read_key(key_path))
+    key = private_pem(read_key(key_path))
     document = kubeconfig(cluster, embedded(pem, key), name=user, cluster_name=cluster_name, namespace=namespace)
-    _write(path, yaml.safe_dump(document, sort_keys=False, width=1000).encode(), 0o600)
+    write_file(path, yaml.safe_dump(document, sort_keys=False, width=1000).encode(), 0o600)
     return {
         "path": str(path),
         "context": document["current-context"],
@@ -160,7 +160,7 @@ def _require_name(what: str, value: str) -> None:
 
 
 def _require_same(request: CertificateRequest, path: Path, key_path: Path, user: str, groups: Sequence[str]) -> None:
-    if request.public_key_sha256 != _public_key(key_path):
+    if request.public_key_sha256 != public_key_of(key_path):
         raise RefusedError(f"it was not made with the key {key_path}", where=str(path), do="Move both away first.")
     if (request.common_name, set(request.organizations)) != (user, set(groups)):
         raise RefusedError(
@@ -171,8 +171,8 @@ def _require_same(request: CertificateRequest, path: Path, key_path: Path, user:
 
 
 def _require_pair(leaf: Certificate, key_path: Path) -> None:
-    _read_key(key_path)
-    if leaf.public_key_sha256 != _public_key(key_path):
+    read_key(key_path)
+    if leaf.public_key_sha256 != public_key_of(key_path):
         raise InputError(
             f"the certificate of {visible(leaf.subject, limit=120)} belongs to another key",
             where=str(key_path),
@@ -189,11 +189,18 @@ def _certificate(pem: bytes, where: str) -> Certificate:
     return found[0]
 
 
-def _public_key(key_path: Path) -> str:
+def public_key_of(key_path: Path) -> str:
+    """The SHA-256 of the public key that belongs to a private key."""
     return next(block.public_key_sha256 for block in read_pem(read_file(key_path)) if block.is_private_key)
 
 
-def _read_key(path: Path) -> PrivateKey:
+def read_key(path: Path) -> PrivateKey:
+    """The private key in a file that nobody but its owner may read.
+
+    Raises:
+        InputError: it is none that can be read.
+        RefusedError: others may read it.
+    """
     pem = read_file(path)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise RefusedError("others may read this key", where=str(path), do=f"chmod 600 {path}, or make a new one.")
@@ -221,7 +228,8 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
+def write_file(path: Path, content: bytes, mode: int) -> None:
+    """Write a file, whole or not at all. Raises InputError when it cannot be written."""
     try:
         write_atomically(path, content, mode=mode)
     except OSError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -117,6 +117,35 @@ class Pki:
 def private_pem(key: PrivateKey) -> bytes:
     """The key as kubeadm writes it: PKCS#1 for RSA, SEC 1 for ECDSA, unencrypted."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def issue_serving(
+    names: Sequence[str], key: PrivateKey, ca: x509.Certificate, signer: PrivateKey, *, begin: datetime, end: datetime
+) -> x509.Certificate:
+    """A server's certificate for DNS names and addresses, the first of which is its common name.
+
+    Args:
+        ca, signer: the CA's certificate and private key.
+    """
+    short = len(names[0]) <= 64  # the longest CN: RFC 5280, appendix A
+    subject = distinguished_name(names[0]) if short else x509.Name([])
+    return (
+        _builder(subject, ca.subject, key, begin, end)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(_extended_key_usage(("server",)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_sans(names)), critical=not short)
+        .add_extension(_identifier_of(ca), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+
+
+def _identifier_of(ca: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """That of a CA that may have been made anywhere: a SKI is optional."""
+    try:
+        return _authority_key_identifier(ca)
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key())  # type: ignore[arg-type]
 
 
 def _authority(spec: AuthoritySpec, key: PrivateKey, issuer: Pair | None, now: datetime) -> Pair:

@@ -40,7 +40,7 @@ def fix_remedy(case: Case, cause: str, fix: Fix) -> Remedy:
     distribution = case.world.distribution
     commands = fix.commands or (f"# {fix.summary}",)
     if fix.where == CONTROL_PLANE and distribution.managed is True:
-        return Remedy((_by_provider(distribution, cause),), (), proof)
+        return Remedy((by_provider(distribution, cause),), (), proof)
     if fix.where == CONTROL_PLANE or BACKUP in commands:
         made = tuple(on_control_plane(case.world, commands, fix.summary, cause))
         return Remedy(made, (_restarts(case.world),), proof)
@@ -105,7 +105,8 @@ def healthy(distribution: Distribution) -> tuple[str, ...]:
     return (f"{_IN_ETCD} endpoint health --cluster  # every member, before the next node", _READY)
 
 
-def _by_provider(distribution: Distribution, cause: str) -> Step:
+def by_provider(distribution: Distribution, cause: str) -> Step:
+    """What the users of a managed control plane can do in place of touching its hosts."""
     summary, commands = renewal("apiserver", distribution)
     where = f"a workstation with {distribution.name}'s command line and the right to change the cluster"
     return steps.on_host(where, commands, summary, answers=cause, irreversible=_BY_HAND)

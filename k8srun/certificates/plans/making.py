@@ -24,6 +24,7 @@ from k8srun.certificates.shapes import at, text
 from k8srun.certificates.survey import cases
 from k8srun.kinds import NAMESPACE, SECRET
 from k8srun.plan import Plan
+from k8srun.snapshot import Snapshot
 
 Make = Callable[[Case, str], Remedy | None]
 
@@ -55,15 +56,20 @@ def plan_for(found: Iterable[Case], world: World) -> Plan | None:
 def as_plan(title: str, remedy: Remedy, world: World) -> Plan:
     """A remedy as the plan for the cluster of the snapshot."""
     server = world.snapshot.server
-    system = world.snapshot.find(NAMESPACE, "kube-system")
     return Plan(
         title=title,
-        cluster=(server.uid if server else "") or text(at(system, "metadata", "uid")),
+        cluster=cluster_of(world.snapshot),
         steps=remedy.steps,
         impact=remedy.impact,
         verify=remedy.verify,
         planned_by=server.username if server else "",
     )
+
+
+def cluster_of(snapshot: Snapshot) -> str:
+    """The uid of the cluster's kube-system namespace; empty if it was not read."""
+    system = snapshot.find(NAMESPACE, "kube-system")
+    return (snapshot.server.uid if snapshot.server else "") or text(at(system, "metadata", "uid"))
 
 
 def _remedies(case: Case) -> Iterator[tuple[str, Remedy]]:
