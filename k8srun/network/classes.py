@@ -93,7 +93,7 @@ class Space:
         self._used = _used_labels(network.policies)
         self.classes: list[PodClass] = []
         self.class_of_bit: dict[int, int] = {}
-        self.pods = self.hosts = self.unaddressed = self.unread = 0
+        self.pods = self.hosts = self.unaddressed = self.unread = self._pairs = 0
         self.of_family: dict[Family, int] = dict.fromkeys(network.families, 0)
         self._in_namespace: dict[str, int] = {}
         self._by_label, self._by_namespace_label = _Index(), _Index()
@@ -146,6 +146,8 @@ class Space:
         for number, (family, place) in zip(bits, places.items(), strict=False):
             self.of_family[family] |= 1 << number
             self._in_range[place] = self._in_range.get(place, 0) | 1 << number
+        if len(bits) == 2:
+            self._pairs |= 1 << bit
         if not places:
             self.unaddressed |= 1 << bit
             for known in self.of_family:
@@ -168,6 +170,11 @@ class Space:
             mask = self.ports.named(name, ports)
             by_mask = self._named.setdefault(name, {})
             by_mask[mask] = by_mask.get(mask, 0) | side
+
+    def whole(self, sides: int) -> int:
+        """Those of the sides whose class has no other side than these."""
+        both = sides & sides >> 1 & self._pairs
+        return sides & ~(self._pairs | self._pairs << 1) | both | both << 1
 
     def named(self, port: NamedPort) -> Mapping[int, int]:
         """For a port's name: sets of ports → the sides that mean them by it."""

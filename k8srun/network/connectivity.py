@@ -178,7 +178,7 @@ def _merged(known: _Found | None, ports: Ports, source: Pod, destination: Pod) -
     if known is None:
         return _Found(ports, source, destination)
     if ports.maybe == ports.sure:
-        source, destination = known.source, known.destination
+        return _Found(_both(known.ports, ports), known.source, known.destination)
     return _Found(_both(known.ports, ports), source, destination)
 
 

@@ -42,7 +42,8 @@ def reach(network: Network, *, also: Iterable[Block] = ()) -> Reach:
     """
     space = Space(network, also)
     relations = Relations(space)
-    return Reach(space, relations, tuple(_rectangles(space, relations)))
+    found = (one for one in _rectangles(space, relations) if one.sources and one.destinations)
+    return Reach(space, relations, tuple(found))
 
 
 def _rectangles(space: Space, relations: Relations) -> Iterator[Rectangle]:
@@ -52,7 +53,6 @@ def _rectangles(space: Space, relations: Relations) -> Iterator[Rectangle]:
     sources = [*egress.items(), (outside, space.outside)]
     destinations = [*ingress.items(), (((space.pods, every),), space.outside)]
     finder = _Finder(destinations)
-    families = [mask for mask in space.of_family.values() if mask]
     for relation, members in sources:
         for sides, given in relation:
             for accepted, receivers in finder.within(sides):
@@ -60,7 +60,7 @@ def _rectangles(space: Space, relations: Relations) -> Iterator[Rectangle]:
                 for callers, taken in accepted:
                     ports = Ports(given.sure & taken.sure, given.maybe & taken.maybe)
                     if ports.maybe and callers & members:
-                        yield from _by_family(families, callers & members, common, ports)
+                        yield from _by_family(space, callers & members, common, ports)
 
 
 def _grouped(space: Space, relations: Relations, direction: Direction) -> dict[Relation, int]:
@@ -86,10 +86,21 @@ class _Finder:
         return ((relation, members) for relation, members in self._relations if members & sides)
 
 
-def _by_family(families: list[int], sources: int, destinations: int, ports: Ports) -> Iterator[Rectangle]:
+def _by_family(space: Space, sources: int, destinations: int, ports: Ports) -> Iterator[Rectangle]:
+    families = [mask for mask in space.of_family.values() if mask]
     if len(families) == 1:
         yield Rectangle(sources, destinations, ports)
         return
+    known = space.everyone & ~space.unaddressed
     for members in families:
-        if sources & members and destinations & members:
-            yield Rectangle(sources & members, destinations & members, ports)
+        yield Rectangle(sources & members & known, destinations & members & known, ports)
+    # Which families a pod without addresses has is unknown: it is sure only what holds for all of its counterpart's.
+    unsure = Ports(0, ports.maybe)
+    for callers, receivers in (
+        (sources, destinations & space.unaddressed),
+        (sources & space.unaddressed, destinations & known),
+    ):
+        whole_callers, whole_receivers = space.whole(callers), space.whole(receivers)
+        yield Rectangle(whole_callers, whole_receivers, ports)
+        yield Rectangle(callers & ~whole_callers, receivers, unsure)
+        yield Rectangle(callers, receivers & ~whole_receivers, unsure)

@@ -39,17 +39,21 @@ def parse_network_policy(item: JsonObject) -> Policy:
         if not isinstance(spec, Mapping | None):
             raise PolicyProblem("spec", "is not a mapping")
         body = spec or {}
-        subject = Pods(parse_selector(body.get("podSelector"), "spec.podSelector"), namespace)
         directions = _directions(body)
     except PolicyProblem as problem:
         return unreadable(NETWORK_POLICY, namespace, name, Tier.NETWORK, str(problem))
+    problems: tuple[str, ...] = ()
+    try:
+        subject = Pods(parse_selector(body.get("podSelector"), "spec.podSelector"), namespace)
+    except PolicyProblem as problem:
+        subject, problems = None, (str(problem),)
     rules = {}
     for direction in directions:
         try:
             rules[direction] = tuple(_rules(body, direction, namespace))
         except PolicyProblem as problem:
             rules[direction] = (broken_rule(f"spec.{direction}", Action.ALLOW, str(problem)),)
-    return Policy(NETWORK_POLICY, namespace, name, Tier.NETWORK, 0, subject, rules, problems_of(rules))
+    return Policy(NETWORK_POLICY, namespace, name, Tier.NETWORK, 0, subject, rules, (*problems, *problems_of(rules)))
 
 
 def unreadable(kind: Kind, namespace: str, name: str, tier: Tier, problem: str) -> Policy:

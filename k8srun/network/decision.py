@@ -77,7 +77,7 @@ class Policies:
                 self._of.setdefault(policy.namespace, []).append(policy)
 
     def about(self, pod: Pod, direction: Direction) -> Iterator[tuple[Policy, Tri]]:
-        """The policies that select a pod in a direction, surely (True) or possibly (None), in the order of their tier."""
+        """The policies that select a pod in a direction, surely (True) or possibly (None), in their tier's order."""
         for policy in (*self._cluster_wide, *self._of.get(pod.namespace, ())):
             if direction not in policy.rules or (pod.host_network and not policy.namespace):
                 continue
