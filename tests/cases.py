@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from k8srun.snapshot import Snapshot
 from tests.certificates.check_cases import CASES as CERTIFICATE_CASES
+from tests.workloads.check_cases import CASES as WORKLOAD_CASES
 
 Case = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]
 
-CASES: dict[str, Case] = {**CERTIFICATE_CASES}
+CASES: dict[str, Case] = {**CERTIFICATE_CASES, **WORKLOAD_CASES}

@@ -91,14 +91,23 @@ def pull_secrets(snapshot: Snapshot, template: PodTemplate) -> PullSecrets:
     named = _names(template.spec.get("imagePullSecrets"))
     origin, gaps = template.ref, tuple[Gap, ...]()
     if not named and not (template.is_pod and _was_admitted(template.item)):
-        account = snapshot.find(SERVICE_ACCOUNT, template.service_account, template.namespace)
+        account = _account(snapshot, template)
         gaps = () if account else snapshot.unmet(Need.objects(SERVICE_ACCOUNT))
-        named = _names((account or {}).get("imagePullSecrets"))
+        named = inherited(snapshot, template)
         origin = f"ServiceAccount {template.namespace}/{template.service_account}"
     found = tuple(_pull_secret(snapshot, template.namespace, name, origin) for name in named)
     if any(secret.state is SecretState.UNREADABLE for secret in found):
         gaps = (*gaps, *snapshot.unmet(Need.objects(SECRET)))
     return PullSecrets(found, gaps)
+
+
+def inherited(snapshot: Snapshot, template: PodTemplate) -> tuple[str, ...]:
+    """The pull secrets that the ServiceAccount of a pod gives to pods that name none."""
+    return _names((_account(snapshot, template) or {}).get("imagePullSecrets"))
+
+
+def _account(snapshot: Snapshot, template: PodTemplate) -> JsonObject | None:
+    return snapshot.find(SERVICE_ACCOUNT, template.service_account, template.namespace)
 
 
 def _was_admitted(pod: JsonObject) -> bool:

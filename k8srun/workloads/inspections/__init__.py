@@ -1,0 +1,1 @@
+"""What the checks of workloads look at, family by family."""

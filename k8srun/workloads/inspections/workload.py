@@ -1,0 +1,65 @@
+"""How checks go over workloads: each read once, named by whom it belongs to, and none passed over in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from k8srun.checks import Check, Undecided
+from k8srun.errors import InputError
+from k8srun.findings import Evidence, Finding, Severity
+from k8srun.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET, STATEFUL_SET
+from k8srun.pods import PodTemplate, unreadable, workloads
+from k8srun.snapshot import Need, Snapshot
+from k8srun.workloads.standards.subject import Subject, read_subject
+
+SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+WORKLOAD_NEEDS = tuple(
+    Need.objects(kind) for kind in (POD, DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, JOB, CRON_JOB)
+)
+_MIRROR = "kubernetes.io/config.mirror"
+
+Run = Callable[[Check, Snapshot, datetime], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A workload as a check sees it."""
+
+    snapshot: Snapshot
+    template: PodTemplate
+    subject: Subject
+
+    @property
+    def is_system(self) -> bool:
+        """Whether it is a part of the cluster itself, which often has to do what others must not."""
+        return self.template.namespace in SYSTEM_NAMESPACES or _MIRROR in self.template.metadata.get("annotations", {})
+
+    def finding(self, check: Check, message: str, field: str, fact: str, *, key: str = "") -> Finding:
+        """A finding about it; one that is a part of the cluster itself is low, for a person to judge."""
+        severity = Severity.LOW if self.is_system and check.severity.rank > Severity.LOW.rank else check.severity
+        evidence = Evidence(fact, self.template.field(field) if field else self.template.ref)
+        return check.finding(self.template.ref, message, evidence, key=key, severity=severity)
+
+
+def over_workloads(inspect: Callable[[Check, Workload], Iterable[Finding]]) -> Run:
+    """A check of every workload. What cannot be read keeps it from passing."""
+
+    def run(check: Check, snapshot: Snapshot, _now: datetime) -> list[Finding]:
+        broken = list(unreadable(snapshot))
+        found: list[Finding] = []
+        for template in workloads(snapshot):
+            try:
+                subject = read_subject(template, as_pod=True)
+            except InputError as error:
+                broken.append(error)
+                continue
+            found += inspect(check, Workload(snapshot, template, subject))
+        if broken and not found:
+            raise Undecided(
+                f"{broken[0].where}: {broken[0].what}" + (f"; and {len(broken) - 1} more" if broken[1:] else "")
+            )
+        return found
+
+    return run
