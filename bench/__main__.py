@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-MEASUREMENTS = ("collection", "memory", "certificates", "runs")
+MEASUREMENTS = ("collection", "memory", "certificates", "podsecurity", "runs")
 
 
 def main(names: list[str]) -> None:

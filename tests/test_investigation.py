@@ -49,7 +49,7 @@ def test_what_was_asked_is_handed_to_the_runner_as_a_whole(run, monkeypatch, tmp
     result = decode((tmp_path / "result.json").read_bytes(), RunResult)
     assert result == run.result()
     assert len(result.diagnoses) == 1
-    assert {finding.check for finding in result.findings} == {"CERT-EXPIRED"}
+    assert "CERT-EXPIRED" in {finding.check for finding in result.findings}
 
 
 def test_a_runbook_that_is_not_there_and_a_time_that_is_none_are_named():
