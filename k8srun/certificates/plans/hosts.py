@@ -39,9 +39,9 @@ def fix_remedy(case: Case, cause: str, fix: Fix) -> Remedy:
     proof = (check_passes("WEBHOOK-CA" if called else PROOFS[cause]),)
     distribution = case.world.distribution
     commands = fix.commands or (f"# {fix.summary}",)
-    if fix.where == CONTROL_PLANE and distribution.managed is True:
-        return Remedy((by_provider(distribution, cause),), (), proof)
     if fix.where == CONTROL_PLANE or BACKUP in commands:
+        if distribution.managed is True:
+            return Remedy((by_provider(distribution, cause),), (), proof)
         made = tuple(on_control_plane(case.world, commands, fix.summary, cause))
         return Remedy(made, (_restarts(case.world),), proof)
     where = visible(fix.where.removeprefix("on "), limit=400) or "a workstation with the right to change it"
