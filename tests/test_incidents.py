@@ -18,10 +18,12 @@ KNOWN = tuple(one for one in incidents() if one.domain == "certificates")
 NOT_REPRODUCIBLE = {
     "x509-issuer-mismatch",  # Go looks for issuers by their name, so that it never meets another one
     "x509-validity",  # Go before 1.15, without its times
+    "kubectl-unauthorized",  # an incident of a token's, which is authorization's
     "x509-ca-usage",  # Go before 1.22: today it does not tell a CA's usages from the leaf's
 }
 WITHOUT_INCIDENT = {
     "issuer-mismatch",
+    "token-rejected",  # what is wrong with a token is authorization's to say
     "proxy-answered",  # it takes a proxy between the client and the server
 }
 # Where the symptom is about a chain that the evidence holds. metrics-server dials a kubelet by another name than we.

@@ -13,10 +13,15 @@ from k8srun.diagnosis import Diagnosis
 from k8srun.pasted import normalized
 from k8srun.plan import Plan
 
+_PLAIN_401 = "kubectl-unauthorized"
+
 
 def _recognise(text: str, scene: Scene) -> Diagnosis | None:
+    """A 401 that says no more is ours where the credential is known to be a certificate."""
     symptom = read(text)
-    return diagnose_message(symptom, scene.certificates) if symptom else None
+    if symptom is None or (symptom.family == _PLAIN_401 and not scene.shows_client_certificate):
+        return None
+    return diagnose_message(symptom, scene.certificates)
 
 
 def _nearest(text: str) -> tuple[str, ...]:

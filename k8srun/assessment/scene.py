@@ -8,11 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from k8srun.authorization.denials.case import World as Refusals
 from k8srun.certificates.case import World
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
 from k8srun.plan import Plan
 from k8srun.snapshot import Need, Snapshot
+from k8srun.workloads.diagnosis_view import View as Pods
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,20 @@ class Scene:
     @cached_property
     def certificates(self) -> World:
         return World(self.snapshot, self.now, self.distribution, self.kubeconfigs)
+
+    @cached_property
+    def authorization(self) -> Refusals:
+        return Refusals(self.snapshot, self.now, self.distribution)
+
+    @property
+    def shows_client_certificate(self) -> bool:
+        """Whether the credential of whoever investigates is known to be a client certificate."""
+        client = self.authorization.client
+        return client is not None and "client certificate" in client[1].credential
+
+    @cached_property
+    def workloads(self) -> Pods:
+        return Pods(self.snapshot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,17 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from k8srun.assessment.authorization import AUTHORIZATION
 from k8srun.assessment.certificates import CERTIFICATES
 from k8srun.assessment.scene import Domain, Scene
+from k8srun.assessment.workloads import WORKLOADS
 from k8srun.diagnosis import Diagnosis
 from k8srun.pasted import normalized
 from k8srun.scrub import scrub
 from k8srun.snapshot import Need, Snapshot
 from k8srun.text import visible
 
-DOMAINS: tuple[Domain, ...] = (CERTIFICATES,)
+DOMAINS: tuple[Domain, ...] = (CERTIFICATES, WORKLOADS, AUTHORIZATION)
 
 DIAGNOSIS_NEEDS: tuple[Need, ...] = tuple(dict.fromkeys(need for domain in DOMAINS for need in domain.needs))
 """What a diagnosis can make use of. Whatever of it is missing leaves causes open; none of it is demanded."""
@@ -59,16 +61,9 @@ _OTHER_MATTERS = tuple(
     (re.compile(pattern, re.IGNORECASE), meaning)
     for pattern, meaning in (
         (
-            r"is forbidden: User \"|\bcannot (?:get|list|create|delete|patch|update|watch) resource \"",
-            "an authorization denial",
-        ),
-        (
             r"i/o timeout|no route to host|connection refused|no such host|context deadline exceeded",
             "a network failure",
         ),
-        (r"ErrImagePull|ImagePullBackOff|pull access denied|manifest unknown", "an image that cannot be pulled"),
-        (r"violates PodSecurity|forbidden: violates", "a refusal by Pod Security"),
-        (r"CrashLoopBackOff|OOMKilled|Insufficient (?:cpu|memory)|FailedScheduling", "a pod that does not start"),
     )
 )
 

@@ -1,0 +1,49 @@
+"""Authorization's part of the front door: 403s, and those 401s that are not about a certificate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from k8srun.assessment.scene import Domain, Scene
+from k8srun.authorization.denials.denial import Denial, DenialKind
+from k8srun.authorization.denials.diagnosis import DIAGNOSIS_NEEDS, DOMAIN, diagnose_denial
+from k8srun.authorization.denials.reading import read
+from k8srun.authorization.denials.survey import survey
+from k8srun.certificates.diagnosis import diagnose_message
+from k8srun.certificates.messages import read as read_certificate_error
+from k8srun.diagnosis import Diagnosis
+
+# The certificates' name for "the credential is a token": here there are causes for what is wrong with it.
+_A_TOKEN = "token-rejected"  # noqa: S105 - a cause, not a token
+
+
+def _recognise(text: str, scene: Scene) -> Diagnosis | None:
+    denial = read(text)
+    if denial is None:
+        return None
+    if denial.kind is DenialKind.UNAUTHENTICATED:
+        return _unauthenticated(denial, text, scene)
+    return diagnose_denial(denial, scene.authorization)
+
+
+def _unauthenticated(denial: Denial, text: str, scene: Scene) -> Diagnosis:
+    """A 401 whose credential is no certificate; or, where that is not known, also what it is if it is one."""
+    own = diagnose_denial(denial, scene.authorization)
+    symptom = read_certificate_error(text)
+    if symptom is None or scene.authorization.client is not None or own.confirmed:
+        return own
+    known = {cause.id for cause in own.causes} | {_A_TOKEN}
+    others = diagnose_message(symptom, scene.certificates).causes
+    return replace(own, causes=(*own.causes, *(cause for cause in others if cause.id not in known)))
+
+
+def _nearest(text: str) -> tuple[str, ...]:
+    """Refusals are recognised by their words or not at all: nothing resembles them without being one."""
+    return ()
+
+
+def _survey(scene: Scene) -> Diagnosis:
+    return survey(scene.authorization)
+
+
+AUTHORIZATION = Domain(DOMAIN, DIAGNOSIS_NEEDS, _recognise, _nearest, _survey)
