@@ -169,9 +169,7 @@ def _cause(cause: str, case: Case) -> Cause:
     judgement = _JUDGES.get(cause, admission.stated)(case)
     reason = CAUSES[cause]
     values = _values(case, dict(judgement.known))
-    commands = {
-        name: shlex.quote(value) if value.islower() or not value.isupper() else value for name, value in values.items()
-    }
+    commands = _Values({name: shlex.quote(value) for name, value in values.items()})
     is_open = judgement.status is CauseStatus.OPEN
     fix = Fix(
         reason.summary.format_map(values), tuple(line.format_map(commands) for line in reason.commands), case.place
