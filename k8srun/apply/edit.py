@@ -18,7 +18,8 @@ from k8srun.errors import InputError
 from k8srun.jsonpatch import Operation, PatchError, patched
 from k8srun.kubeconfigview import document_of, view_of
 from k8srun.sources.kubeconfig import read_regular_file
-from k8srun.sources.yamlvalues import YamlError, read_value
+from k8srun.sources.yamlvalues import YamlError
+from k8srun.sources.yamlvalues import read_value as read_yaml
 
 
 def read_view(path: Path) -> dict[str, Any]:
@@ -86,10 +87,18 @@ def read_content(path: Path) -> bytes:
         raise _local(FailureKind.LOCAL, path, f"it cannot be read: {error.strerror}") from None
 
 
+def read_value(path: Path) -> bytes:
+    """What a file holds that goes into a Secret. Raises NotDone, also for a private key that others may read."""
+    content = read_content(path)
+    if b"PRIVATE KEY-----" in content and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise _local(FailureKind.LOCAL, path, "others may read this private key", do=f"chmod 600 {path}, then go on.")
+    return content
+
+
 def _read(path: Path) -> tuple[bytes, Mapping[str, Any]]:
     data = read_content(path)
     try:
-        document = read_value(data.decode())
+        document = read_yaml(data.decode())
         view_of(document)
     except (UnicodeDecodeError, YamlError):
         raise _local(FailureKind.LOCAL, path, "it is not valid YAML") from None

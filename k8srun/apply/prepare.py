@@ -139,9 +139,7 @@ def _completed(plan: Plan, step: Step, request: Request, run: Run | None) -> Req
         return replace(request, body=_bound(plan, step, run))
     if not step.from_files:
         return request
-    contents = {
-        path: base64.b64encode(edit.read_content(Path(file))).decode() for path, file in step.from_files.items()
-    }
+    contents = {path: base64.b64encode(edit.read_value(Path(file))).decode() for path, file in step.from_files.items()}
     if step.action is Action.CREATE:
         return replace(request, body=_filled(step.body or {}, contents))
     added = tuple({"op": "add", "path": path, "value": value} for path, value in contents.items())
