@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from k8srun.x509.certificate import Certificate, MalformedCertificate
-from k8srun.x509.keys import key_type, public_key_sha256
+from k8srun.x509.keys import key_type, load_private_key, public_key_sha256
 
 MAX_BYTES = 16 * 1024 * 1024
 
@@ -159,7 +159,7 @@ def _read_private_key(label: str, text: bytes, line: int) -> PemBlock:
     if label == "ENCRYPTED PRIVATE KEY" or b"ENCRYPTED" in text.split(b"\n\n", 1)[0]:
         return PemBlock(label, line, error=_ENCRYPTED)
     try:
-        key = serialization.load_pem_private_key(text, password=None)
+        key = load_private_key(text)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's message is dropped on purpose: it may quote bytes of the key.
         return PemBlock(label, line, error=_UNREADABLE_KEY)

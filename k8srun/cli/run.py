@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Thread
 from typing import Any, TypeVar
 
 import click
 
 from k8srun.cli import run_output
 from k8srun.cli.options import console, output_option, source_options
+from k8srun.cli.reporting import index_of, load_report_meanwhile, report_of
 from k8srun.clock import parse_time
 from k8srun.codec import document, encode, parse_json, pretty
 from k8srun.errors import ExitCode, InputError
@@ -21,8 +21,7 @@ from k8srun.findings import Severity
 from k8srun.runbook import RunbookKind
 from k8srun.runner.batch import execute_all, stopped_by_signals
 from k8srun.runner.execute import Limits, Request, Run, execute
-from k8srun.runner.folder import RECORD, settle
-from k8srun.runner.imports import skip_iri_grammar
+from k8srun.runner.folder import settle
 from k8srun.runner.outcome import Thresholds
 from k8srun.runner.prepare import admit, prepare, requests_from_lines
 from k8srun.sources.library import find_runbook, find_runbooks
@@ -149,10 +148,10 @@ def run(
     """
     request = prepare(find_runbook(runbook), texts=_texts(pairs), values=_values(params_file), sources=sources, now=now)
     _prepare_folder(out)
-    _load_report_meanwhile()
+    load_report_meanwhile()
     with stopped_by_signals() as stop, run_output.waiting(request.runbook.id):
         ended = execute(request, out, limits, stop)
-    report, code = _report(ended)
+    report, code = report_of(ended)
     if output == "json":
         click.echo(pretty(ended.record))
     else:
@@ -191,10 +190,10 @@ def batch(
     _prepare_folder(out)
     ended: list[Run] = []
     worst = ExitCode.CLEAN
-    _load_report_meanwhile()
+    load_report_meanwhile()
     with stopped_by_signals() as stop, run_output.progress(len(requests)) as progress:
         for one in execute_all(requests, out, limits, stop, jobs=jobs, on_start=progress.started):
-            _, code = _report(one)
+            _, code = report_of(one)
             worst = max(worst, code)
             ended.append(one)
             progress.ended(one)
@@ -203,7 +202,7 @@ def batch(
     if len(ended) < len(requests):
         click.echo(f"interrupted: {len(requests) - len(ended)} of {len(requests)} runs did not begin", err=True)
         worst = ExitCode.INCOMPLETE
-    index = _index(out)
+    index = index_of(out)
     if output == "table":
         run_output.print_batch(console(), ended, index)
     return worst
@@ -266,35 +265,3 @@ def _prepare_folder(out: Path) -> None:
     except OSError as error:
         raise InputError(f"cannot be made: {error.strerror}", where=str(out), do="Choose another with --out.") from None
     settle(out)
-
-
-def _load_report_meanwhile() -> None:
-    """Load what the report needs while the run goes on: this process has nothing else to do until it ends."""
-    skip_iri_grammar()
-    Thread(target=_prepare_report, daemon=True).start()
-
-
-def _prepare_report() -> None:
-    from k8srun.report.html import prepare  # noqa: PLC0415 - slow to load, and the run is to begin at once
-
-    prepare()
-
-
-def _report(ended: Run) -> tuple[Path | None, ExitCode]:
-    """Write the report of a run; the exit code is that of the run, or INCOMPLETE where the report is missing."""
-    code = ExitCode(ended.record.exit_code or 0)
-    if not (ended.folder / RECORD).exists():
-        return None, code  # It could not be recorded, which its error says.
-    try:
-        from k8srun.report.html import write_report  # noqa: PLC0415 - loaded meanwhile
-
-        return write_report(ended.folder), code
-    except Exception as error:  # noqa: BLE001 - the record stands, whatever the page met with
-        click.echo(f"k8srun: {ended.folder}: the report could not be written: {error}", err=True)
-        return None, max(code, ExitCode.INCOMPLETE)
-
-
-def _index(out: Path) -> Path:
-    from k8srun.report.index import write_index  # noqa: PLC0415 - as above
-
-    return write_index(out)

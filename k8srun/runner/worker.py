@@ -6,6 +6,7 @@ process can be ended by force when a notebook hangs.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -31,6 +32,7 @@ def main() -> None:
     job = decode((work / JOB).read_bytes(), Job)
     kernel = launch(work, cwd=job.cwd, passes_stdin=job.stdin)
     write_atomically(work / REPORT, encode(_execute(job, work, kernel)))
+    gc.freeze()  # Python looks for garbage once more at its end, and the runner waits for that.
 
 
 def _execute(job: Job, work: Path, kernel: subprocess.Popen[bytes]) -> WorkerReport:
@@ -61,6 +63,8 @@ def _execute(job: Job, work: Path, kernel: subprocess.Popen[bytes]) -> WorkerRep
             language="python",
             progress_bar=False,
             cwd=job.cwd,
+            # Its result is written by then, and the runner ends what is left of it anyway.
+            shutdown_kernel="immediate",
             kernel_manager_class=PrivateKernelManager,
             on_cell_start=note_cell,
         )

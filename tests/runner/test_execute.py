@@ -81,7 +81,7 @@ ENDINGS = {
     "exits": [FINISH, "import sys\nsys.exit()"],
     "leaves": ["import os\nos._exit(0)", FINISH],
     "dies": [FINISH, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"],
-    "kills-worker": [FINISH, "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)"],
+    "kills-worker": [FINISH + "print('done before')", "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)"],
     "forgets-to-finish": ["1 + 1"],
     "half-result": ["import os\nopen(os.environ['K8SRUN_RESULT'], 'w').write('{\"cluster\": ')"],
     "bad-input": ["from k8srun.errors import InputError\nraise InputError('cannot be read', where='x.k8srun')"],
@@ -126,6 +126,12 @@ def test_the_record_on_disk_is_the_one_that_was_returned_and_is_not_running(endi
     assert read_record(ended.folder) == ended.record
     assert ended.record.finished >= ended.record.started
     assert sorted(path.name for path in ended.folder.iterdir()) == ["notebook.ipynb", "run.json"]
+
+
+def test_what_was_done_before_a_run_was_ended_by_force_is_in_its_notebook(endings):
+    cells = notebook_of(endings["kills-worker"].folder).cells
+    assert [output.text for cell in cells for output in cell.get("outputs", ())] == ["done before\n"]
+    assert cells[-1].metadata.papermill.status == "running"
 
 
 @pytest.mark.parametrize("name", ENDINGS)
