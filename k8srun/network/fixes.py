@@ -11,11 +11,12 @@ from k8srun import steps
 from k8srun.errors import RefusedError
 from k8srun.jsonpatch import Operation, find
 from k8srun.kinds import NETWORK_POLICY
+from k8srun.network.decision import Policies, Verdict
 from k8srun.network.fixes_labels import identify, peers, unnameable
-from k8srun.network.flow import Policies, Verdict
-from k8srun.network.matching import Connection, Side, described, matches, peer_matches, selects
+from k8srun.network.matching import Side, described, selects
 from k8srun.network.pods import Pod
-from k8srun.network.policy import Addresses, Direction, Pods, Policy, Rule, Tier
+from k8srun.network.policy import Direction, Pods, Policy, Rule, Tier
+from k8srun.network.ports import NamedPort, PortMatch, PortRange
 from k8srun.network.question import Flow, flow
 from k8srun.plan import Step
 from k8srun.snapshot import JsonObject, Snapshot
@@ -72,8 +73,8 @@ def allow_steps(snapshot: Snapshot, policies: Policies, wanted: Wanted) -> tuple
 
 def _missing(policies: Policies, wanted: Wanted) -> Iterator[_Missing]:
     """What to add, direction by direction, for subjects of one workload each."""
-    denied: dict[tuple[Direction, str], dict[Pod, None]] = {}
-    others: dict[tuple[Direction, str], dict[Side, None]] = {}
+    denied: dict[tuple[Direction, str], dict[str, Pod]] = {}
+    others: dict[tuple[Direction, str], dict[str, Side]] = {}
     ports: dict[tuple[Direction, str], dict[PortNumber, None]] = {}
     for source in wanted.sources:
         for destination in wanted.destinations:
@@ -82,11 +83,11 @@ def _missing(policies: Policies, wanted: Wanted) -> Iterator[_Missing]:
                     subject, other = (source, destination) if direction is Direction.EGRESS else (destination, source)
                     if isinstance(subject, Pod):
                         key = direction, subject.workload
-                        denied.setdefault(key, {})[subject] = None
-                        others.setdefault(key, {})[other] = None
+                        denied.setdefault(key, {})[subject.id] = subject
+                        others.setdefault(key, {})[identity(other)] = other
                         ports.setdefault(key, {})[protocol, port] = None
     for key, subjects in denied.items():
-        yield _Missing(key[0], tuple(subjects), tuple(others[key]), tuple(ports[key]))
+        yield _Missing(key[0], tuple(subjects.values()), tuple(others[key].values()), tuple(ports[key]))
 
 
 def _denied(found: Flow) -> Iterator[Direction]:
@@ -109,7 +110,7 @@ def _denied(found: Flow) -> Iterator[Direction]:
 
 
 def _placed(snapshot: Snapshot, policies: Policies, missing: _Missing) -> Iterator[Step]:
-    """One step: a peer or a port more in a rule that fits, else a rule more in a policy that fits, else a new policy."""
+    """A peer or a port more in a rule that fits, else a rule more in a policy that fits, else a new policy."""
     subjects = missing.subjects
     namespace = subjects[0].namespace
     chosen = identify(subjects, policies.network)
@@ -117,8 +118,8 @@ def _placed(snapshot: Snapshot, policies: Policies, missing: _Missing) -> Iterat
     ports: list[dict[str, Any]] = [{"protocol": protocol, "port": port} for protocol, port in missing.ports]
     side = _SIDES[missing.direction]
     reason = _reason(missing, (*chosen.besides, *besides))
-    meant = {*subjects, *chosen.besides}
-    fitting = [policy for policy in _about_exactly(policies, meant, missing.direction)]
+    meant = {pod.id for pod in (*subjects, *chosen.besides)}
+    fitting = list(_about_exactly(policies, namespace, meant, missing.direction))
     for policy in fitting:
         item = snapshot.find(NETWORK_POLICY, policy.name, policy.namespace)
         operations = _in_a_rule(policies, policy, missing, made, ports) if item else []
@@ -140,17 +141,17 @@ def _placed(snapshot: Snapshot, policies: Policies, missing: _Missing) -> Iterat
     yield steps.create(body, reason)
 
 
-def _about_exactly(policies: Policies, meant: set[Pod], direction: Direction) -> Iterator[Policy]:
+def _about_exactly(policies: Policies, namespace: str, meant: set[str], direction: Direction) -> Iterator[Policy]:
     """The NetworkPolicies that are about these pods and no others, in that direction."""
     network = policies.network
-    namespace = next(iter(meant)).namespace
     for policy in network.policies:
         if policy.tier is not Tier.NETWORK or policy.namespace != namespace or direction not in policy.rules:
             continue
-        if policy.problems or policy.subject is None:
+        # A policy about every pod of a namespace is about those to come, too, even where there is but one today.
+        if policy.problems or policy.subject is None or not policy.subject.pods.requirements:
             continue
         about = {
-            pod for pod in network.pods
+            pod.id for pod in network.pods
             if pod.namespace == namespace and not pod.host_network and selects(network, policy.subject, pod)
         }  # fmt: skip
         if about == meant:
@@ -161,48 +162,46 @@ def _in_a_rule(
     policies: Policies, policy: Policy, missing: _Missing, made: list[dict[str, Any]], ports: list[dict[str, Any]]
 ) -> list[Operation]:
     """A peer more in a rule for exactly these ports, or a port more in a rule for exactly these peers."""
-    side = _SIDES[missing.direction]
     for index, rule in enumerate(policy.rules[missing.direction]):
         place = f"/spec/{missing.direction}/{index}"
-        if rule.peers and rule.ports and _only_on(policies, policy, rule, missing):
-            return [{"op": "add", "path": f"{place}/{side}/-", "value": peer} for peer in made]
-        if rule.peers and rule.ports and _only_with(policies, policy, rule, missing):
+        if not rule.peers or not rule.ports:
+            continue
+        if _only_on(rule.ports, missing):
+            return [{"op": "add", "path": f"{place}/{_SIDES[missing.direction]}/-", "value": peer} for peer in made]
+        if _only_with(policies, rule, missing):
             return [{"op": "add", "path": f"{place}/ports/-", "value": port} for port in ports]
     return []
 
 
-def _only_on(policies: Policies, policy: Policy, rule: Rule, missing: _Missing) -> bool:
-    """Whether the rule is for exactly the ports that are wanted, whoever its peers are."""
+def _only_on(ports: Iterable[PortMatch], missing: _Missing) -> bool:
+    """Whether ports are exactly those that are wanted, at each of the subjects where they have a name."""
     wanted = {(protocol, port, port) for protocol, port in missing.ports}
-    given: set[tuple[str, int, int]] = set()
-    for port in rule.ports or ():
-        if hasattr(port, "first"):
-            given.add((port.protocol, port.first, port.last))
-            continue
-        if missing.direction is Direction.EGRESS or not hasattr(port, "name"):
-            return False
-        for pod in missing.subjects:
-            named = {
-                (one.protocol, one.number, one.number)
-                for one in pod.ports
-                if one.name == port.name and port.protocol in {"", one.protocol}
-            }
-            if not named:
-                return False
-            given |= named
-    return given == wanted
+    listed = tuple(ports)
+    return all(set(_numbers(listed, pod, missing.direction)) == wanted for pod in missing.subjects)
 
 
-def _only_with(policies: Policies, policy: Policy, rule: Rule, missing: _Missing) -> bool:
+def _numbers(ports: Iterable[PortMatch], pod: Pod, direction: Direction) -> Iterator[tuple[str, int, int]]:
+    """Protocol, first and last number. What has none here (a name at the other end) is a range that nobody wants."""
+    for port in ports:
+        if isinstance(port, PortRange):
+            yield port.protocol, port.first, port.last
+        elif isinstance(port, NamedPort) and direction is Direction.INGRESS:
+            for declared in pod.ports:
+                if declared.name == port.name and port.protocol in {"", declared.protocol}:
+                    yield declared.protocol, declared.number, declared.number
+        else:
+            yield "", 0, 0
+
+
+def _only_with(policies: Policies, rule: Rule, missing: _Missing) -> bool:
     """Whether the rule is for exactly the pods that are wanted, whatever its ports are."""
     network = policies.network
-    if not all(isinstance(peer, Pods) for peer in rule.peers or ()):
+    chosen = [peer for peer in rule.peers or () if isinstance(peer, Pods)]
+    if len(chosen) != len(rule.peers or ()):
         return False
-    meant = {
-        pod for pod in network.pods
-        if not pod.host_network and any(selects(network, peer, pod) for peer in rule.peers or () if isinstance(peer, Pods))
-    }  # fmt: skip
-    return meant == set(missing.others)
+    ordinary = [pod for pod in network.pods if not pod.host_network]
+    meant = {pod.id for pod in ordinary if any(selects(network, peer, pod) for peer in chosen)}
+    return meant == {identity(side) for side in missing.others}
 
 
 def _appended(item: JsonObject, path: str, rules: list[dict[str, Any]]) -> Operation:
@@ -245,6 +244,11 @@ def _reason(missing: _Missing, besides: Sequence[Pod]) -> str:
     )
     also = f"; no label tells {_listed(besides)} apart, so that it holds for them too" if besides else ""
     return visible(said + also, limit=600)
+
+
+def identity(side: Side) -> str:
+    """What tells a side from every other one."""
+    return side.id if isinstance(side, Pod) else described(side)
 
 
 def _listed(sides: Iterable[Side]) -> str:

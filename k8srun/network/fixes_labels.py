@@ -45,10 +45,10 @@ def identify(wanted: Sequence[Pod], network: Network) -> Chosen:
 
     One to three labels where that suffices; then all that they share, with `DoesNotExist` for what only others have.
     """
-    first = wanted[0]
+    first, ids = wanted[0], {pod.id for pod in wanted}
     others = [
         pod for pod in network.pods
-        if pod.namespace == first.namespace and pod not in wanted and not pod.host_network
+        if pod.namespace == first.namespace and pod.id not in ids and not pod.host_network
     ]  # fmt: skip
     shared = _shared(wanted)
     for count in range(1, _MOST_TOGETHER + 1):
@@ -91,7 +91,7 @@ def _has(pod: Pod, labels: dict[str, str]) -> bool:
     return all(pod.labels.values.get(key) == value for key, value in labels.items())
 
 
-def peers(sides: Iterable[Side], namespace: str, network: Network) -> tuple[list[dict[str, Any]], tuple[Pod, ...]]:
+def peers(sides: Sequence[Side], namespace: str, network: Network) -> tuple[list[dict[str, Any]], tuple[Pod, ...]]:
     """The peers of a rule in a namespace's policy that mean these sides, and which pods they mean besides."""
     made: list[dict[str, Any]] = []
     besides: list[Pod] = []
@@ -101,13 +101,14 @@ def peers(sides: Iterable[Side], namespace: str, network: Network) -> tuple[list
             pods.setdefault((side.namespace, side.owner), []).append(side)
     for (of, _owner), members in sorted(pods.items()):
         chosen = identify(members, network)
-        besides += [pod for pod in chosen.besides if pod not in pods.get((of, pod.owner), ())]
+        besides += chosen.besides
         elsewhere = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: of}}} if of != namespace else {}
         made.append({**elsewhere, "podSelector": chosen.selector})
     blocks = dict.fromkeys(address for side in sides for address in _addresses(side, network))
     made += [{"ipBlock": {"cidr": f"{address}/{32 if address.family == 4 else 128}"}} for address in blocks]
     unique = [peer for number, peer in enumerate(made) if peer not in made[:number]]
-    return unique, tuple(dict.fromkeys(besides))
+    wanted = {side.id for side in sides if isinstance(side, Pod)}
+    return unique, tuple({pod.id: pod for pod in besides if pod.id not in wanted}.values())
 
 
 def _addresses(side: Side, network: Network) -> Iterator[Address]:
