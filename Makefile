@@ -31,6 +31,9 @@ controlplane: ## build the real etcd, kube-apiserver, kube-controller-manager an
 	@tests/controlplane/build.sh
 	@tests/registry/build.sh
 
+differential: .venv/.dev ## compare every policy version with the real server's Pod Security, on every generated pod
+	@K8SRUN_REQUIRE_LIVE=1 K8SRUN_DIFFERENTIAL=full $(BIN)/python -m pytest -q tests/live/test_pod_security_differential.py
+
 bench: .venv/.dev ## measure collection, runs and memory as ratios
 	@$(BIN)/python -m bench
 
@@ -59,4 +62,4 @@ clean: ## remove what the other commands made, the reports included
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
-.PHONY: help demo test check controlplane bench jupyter lock clean
+.PHONY: help demo test check controlplane differential bench jupyter lock clean

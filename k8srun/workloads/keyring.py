@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -99,6 +100,8 @@ def _place(address: str) -> _Place | None:
         host, port = authority, ""
     elif port and not port.isdigit():
         return None
+    if "[" in host.removeprefix("[") or "]" in host.removesuffix("]"):
+        return None  # brackets are for the whole of an IPv6 address
     return _Place(host, f":{port}" if port else "", unquote(slash + rest))
 
 
@@ -106,25 +109,8 @@ def _matches(key: str, target: _Place) -> bool:
     place = _place(key)
     if place is None or place.port != target.port or not target.path.startswith(place.path):
         return False
-    globs, parts = place.host.split("."), target.host.split(".")
-    return len(globs) == len(parts) and all(map(_glob_matches, globs, parts))
-
-
-def _glob_matches(glob: str, part: str) -> bool:
-    """`*` and `[a-z]` as Go's filepath.Match takes them; a pattern that is none matches nothing."""
-    if "*" not in glob and "[" not in glob:
-        return glob == part
-    pattern = re.sub(r"\*|\[(?:\^?[^\]\[]+)\]|.", lambda found: _translated(found[0]), glob)
-    try:
-        return re.fullmatch(pattern, part) is not None
-    except re.error:
-        return False
-
-
-def _translated(piece: str) -> str:
-    if piece == "*":
-        return "[^/]*"
-    return piece if len(piece) > 1 else re.escape(piece)
+    globs, parts = (host.strip("[]").split(".") for host in (place.host, target.host))
+    return len(globs) == len(parts) and all(map(fnmatchcase, parts, globs))
 
 
 def _is_docker_hub(image_name: str) -> bool:
