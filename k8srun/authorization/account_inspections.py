@@ -12,7 +12,7 @@ from k8srun.clock import parse_time
 from k8srun.errors import InputError
 from k8srun.findings import Confidence, Evidence, Finding, Severity
 from k8srun.kinds import CLUSTER_ROLE_BINDING, ROLE_BINDING
-from k8srun.snapshot import Snapshot, resource_name
+from k8srun.snapshot import Snapshot, object_key
 from k8srun.text import visible
 
 EXPIRES = "k8srun.dev/expires"
@@ -69,8 +69,9 @@ def expired(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding
             until = ((item.get("metadata") or {}).get("annotations") or {}).get(EXPIRES)
             if not isinstance(until, str):
                 continue
-            fact = Evidence(f"{EXPIRES}: {visible(until, limit=80)}", resource_name(kind, item))
-            resource = visible(resource_name(kind, item), limit=300)
+            namespace, name = object_key(item)
+            resource = visible(f"{kind.kind} {namespace}/{name}" if namespace else f"{kind.kind} {name}", limit=300)
+            fact = Evidence(f"{EXPIRES}: {visible(until, limit=80)}", resource)
             try:
                 past = parse_time(until, where=EXPIRES) <= now.astimezone(UTC)
             except InputError:

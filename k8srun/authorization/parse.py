@@ -12,7 +12,7 @@ from typing import Any
 from k8srun.authorization.aggregation import Aggregating, materialised
 from k8srun.authorization.model import RBAC_GROUP, Binding, Fault, Role, Rule, Subject
 from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, Kind
-from k8srun.snapshot import JsonObject, Snapshot, object_key, resource_name
+from k8srun.snapshot import JsonObject, Snapshot, object_key
 from k8srun.text import visible
 
 BOOTSTRAP = "kubernetes.io/bootstrapping"
@@ -116,7 +116,7 @@ def _read(snapshot: Snapshot, kind: Kind, reader: Reader, read: Any) -> list[Any
                 raise MalformedError("has no metadata.namespace" if name else "has no metadata.name")
             found.append(read(item, namespace, name))
         except MalformedError as wrong:
-            reader.faults.append(Fault(visible(resource_name(kind, item), limit=300), namespace, str(wrong)))
+            reader.faults.append(Fault(_named(kind, namespace, name), namespace, str(wrong)))
     return found
 
 
@@ -140,6 +140,11 @@ def _cluster_roles(snapshot: Snapshot, reader: Reader) -> Sequence[Role]:
         message = "aggregation never settles: its ClusterRoles select each other"
         reader.faults.append(Fault(f"ClusterRole {visible(name, limit=300)}", "", message))
     return done.roles
+
+
+def _named(kind: Kind, namespace: str, name: str) -> str:
+    """As `Role` and `Binding` name themselves."""
+    return visible(f"{kind.kind} {namespace}/{name}" if namespace else f"{kind.kind} {name}", limit=300)
 
 
 def _is_authored(item: JsonObject) -> bool:

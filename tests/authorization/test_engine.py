@@ -1,0 +1,179 @@
+"""Bindings and identities: who a grant is for, and where it holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from k8srun.authorization.attributes import Attributes, Identity, read_review, review_of
+from k8srun.errors import InputError
+from k8srun.kinds import CLUSTER_ROLE_BINDING
+from k8srun.snapshot import Area, Gap, GapReason, ServerInfo, Snapshot
+from tests.authorization.cluster import NOW, authorization, binding, cluster_role, role, rule, urls
+
+READER = cluster_role("reader", rule("get", "pods"), urls("get", "/healthz"))
+WEB = Identity.of_service_account("shop", "web")
+
+
+def get_pods(namespace: str = "shop") -> Attributes:
+    return Attributes("get", "", "pods", namespace=namespace)
+
+
+def allowed(*items, identity=WEB, request=None):
+    return authorization(READER, *items).review(identity, request or get_pods()).allowed
+
+
+def test_a_role_binding_to_a_cluster_role_holds_in_its_namespace_alone_and_never_for_urls():
+    bound = binding("shop", "b", "ClusterRole reader", "User jane")
+    jane = Identity("jane")
+
+    assert allowed(bound, identity=jane)
+    assert not allowed(bound, identity=jane, request=get_pods("stock"))
+    assert not allowed(bound, identity=jane, request=get_pods(""))
+    assert not allowed(bound, identity=jane, request=Attributes("get", path="/healthz"))
+
+
+def test_a_cluster_role_binding_holds_everywhere():
+    bound = binding("", "b", "ClusterRole reader", "User jane")
+
+    for request in (get_pods(), get_pods(""), Attributes("get", path="/healthz")):
+        assert allowed(bound, identity=Identity("jane"), request=request)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "subject", "matches"),
+    [
+        ("shop", "ServiceAccount shop/web", True),
+        ("shop", "ServiceAccount web", True),
+        ("stock", "ServiceAccount web", False),
+        ("", "ServiceAccount shop/web", True),
+        ("", "ServiceAccount web", False),
+        ("", "User system:serviceaccount:shop:web", True),
+        ("", "User web", False),
+        ("", "Group system:serviceaccounts:shop", True),
+        ("", "Group system:serviceaccounts:stock", False),
+        ("", "Group system:authenticated", True),
+        ("", "Group system:unauthenticated", False),
+    ],
+)
+def test_a_service_account_is_matched_by_its_own_subject_its_user_name_and_its_groups(namespace, subject, matches):
+    request = get_pods(namespace or "shop")
+    assert allowed(binding(namespace, "b", "ClusterRole reader", subject), request=request) is matches
+
+
+def test_a_raw_review_adds_no_groups():
+    bound = binding("", "b", "ClusterRole reader", "Group system:authenticated")
+
+    assert not allowed(bound, identity=Identity("jane"))
+    assert allowed(bound, identity=Identity("jane").as_authenticated())
+
+
+def test_the_groups_of_authentication_are_added_once():
+    assert WEB.groups == ("system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated")
+    assert WEB.as_authenticated() == WEB
+    assert Identity("system:anonymous").as_authenticated().groups == ("system:unauthenticated",)
+
+
+def test_a_namespace_can_be_read_by_a_role_binding_within_it():
+    bound = (role("shop", "own", rule("get", "namespaces")), binding("shop", "b", "Role own", "User jane"))
+
+    decision = authorization(*bound).review(
+        Identity("jane"), Attributes("get", "", "namespaces", namespace="shop", name="shop")
+    )
+    assert (decision.allowed, decision.warnings) == (True, ())
+
+
+def test_a_yes_for_a_cluster_scoped_kind_asked_with_a_namespace_warns_that_it_is_empty():
+    bound = (role("shop", "own", rule("list", "nodes")), binding("shop", "b", "Role own", "User jane"))
+
+    decision = authorization(*bound).review(Identity("jane"), Attributes("list", "", "nodes", namespace="shop"))
+    assert decision.allowed is True
+    assert "cluster-scoped" in decision.warnings[0]
+
+
+def test_a_proof_names_binding_role_and_rule_and_speaks_as_the_server_does():
+    decision = authorization(READER, binding("shop", "b", "ClusterRole reader", "ServiceAccount web")).review(
+        WEB, get_pods()
+    )
+
+    assert decision.reason == (
+        'RBAC: allowed by RoleBinding "b/shop" of ClusterRole "reader" to ServiceAccount "web/shop"'
+    )
+    assert str(decision.proof) == 'RoleBinding shop/b → ClusterRole reader → get pods in API group ""'
+
+
+def test_a_dangling_reference_grants_nothing_and_shows_in_the_reason():
+    items = (
+        binding("shop", "a", "Role gone", "User jane"),
+        binding("shop", "b", "ClusterRole reader", "User jane"),
+    )
+    jane = Identity("jane")
+    missing = 'role.rbac.authorization.k8s.io "gone" not found'
+
+    assert authorization(READER, *items).review(jane, get_pods()).allowed is True
+    denied = authorization(READER, *items, server=ServerInfo(version="v1.36.1")).review(
+        jane, Attributes("list", "", "pods", namespace="shop")
+    )
+    assert (denied.allowed, denied.reason) == (False, f"RBAC: {missing}")
+    newer = authorization(*items, server=ServerInfo(version="v1.37.0")).review(
+        jane, Attributes("list", "", "pods", namespace="shop")
+    )
+    assert newer.reason.startswith("rbac: RBAC: [")
+
+
+def test_a_cluster_role_binding_to_a_role_grants_nothing():
+    odd = {**binding("", "b", "Role reader", "User jane")}
+    asked = authorization(READER, odd)
+
+    assert asked.rbac.grant(Identity("jane"), get_pods()) is None
+    assert "cannot be bound here" in str(asked.rbac.faults[0])
+
+
+def test_system_masters_are_past_every_authorizer():
+    decision = authorization().review(Identity("eve", ("system:masters",)), get_pods())
+    assert (decision.allowed, decision.authorizer, decision.reason) == (True, "system:masters", "")
+
+
+def test_what_could_not_be_read_makes_a_no_unknown_and_leaves_a_yes():
+    gap = Gap(Area.OBJECTS, str(CLUSTER_ROLE_BINDING), GapReason.FORBIDDEN, "User cannot list")
+    bound = binding("shop", "b", "ClusterRole reader", "User jane")
+    asked = authorization(READER, bound, gaps=(gap,))
+
+    assert asked.review(Identity("jane"), get_pods()).allowed is True
+    denied = asked.review(Identity("jane"), get_pods("stock"))
+    assert denied.allowed is None
+    assert "User cannot list" in denied.unknown[0]
+
+
+def test_an_empty_snapshot_denies_nothing():
+    from k8srun.authorization.chain import Authorization
+
+    decision = Authorization.of(Snapshot(NOW)).review(Identity("jane"), get_pods())
+    assert decision.allowed is None
+    assert all("not supplied" in why for why in decision.unknown)
+
+
+def test_reviews_are_read_and_written_without_loss():
+    for request in (
+        Attributes("get", "apps", "deployments", "scale", "shop", "web"),
+        Attributes("get", path="/healthz"),
+        Attributes("get", path=""),
+    ):
+        identity = Identity("jane", ("dev", "ops"))
+        assert read_review(review_of(identity, request)) == (identity, request)
+
+
+@pytest.mark.parametrize(
+    "review",
+    [
+        [], {}, {"spec": []}, {"spec": {"user": "jane"}},
+        {"spec": {"resourceAttributes": {}}},
+        {"spec": {"user": "jane", "resourceAttributes": {}, "nonResourceAttributes": {}}},
+        {"spec": {"user": 3, "resourceAttributes": {}}},
+        {"spec": {"user": "jane", "groups": "dev", "resourceAttributes": {}}},
+        {"spec": {"user": "jane", "resourceAttributes": {"verb": ["get"]}}},
+        {"kind": "Pod", "spec": {"user": "jane", "resourceAttributes": {}}},
+    ],
+)  # fmt: skip
+def test_what_the_server_would_refuse_as_a_review_is_refused(review):
+    with pytest.raises(InputError):
+        read_review(review)
