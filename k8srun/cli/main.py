@@ -32,6 +32,8 @@ COMMANDS = {
     "permissions-of": "k8srun.cli.permissions_of:permissions_of_command",
     "access-matrix": "k8srun.cli.access_matrix:access_matrix_command",
     "review": "k8srun.cli.review:review",
+    "reach": "k8srun.cli.reach:reach",
+    "connectivity": "k8srun.cli.connectivity:connectivity",
     "plan": "k8srun.cli.plan:plan",
     "journal": "k8srun.cli.journal:journal",
     "lab": "k8srun.cli.lab:lab",

@@ -8,9 +8,9 @@ from enum import StrEnum
 from itertools import groupby
 
 from k8srun.network.cluster import Network
-from k8srun.network.matching import Connection, Failure, Side, described, failures, matches, selects
+from k8srun.network.matching import Cause, Connection, Failure, Side, described, failures, matches, selects
 from k8srun.network.pods import Pod
-from k8srun.network.policy import Action, Direction, Policy, Rule, Tier
+from k8srun.network.policy import Action, Direction, Pods, Policy, Rule, Tier
 from k8srun.network.tri import Tri
 
 _NEAREST = 5
@@ -211,7 +211,7 @@ class _Question:
         for policy in ours:
             for rule in policy.rules[self._direction]:
                 failed = failures(self._network, policy, rule, self._direction, self._asked)
-                found.append(NearMiss(policy.resource, rule.path, failed, _hint(failed)))
+                found.append(NearMiss(policy.resource, rule.path, failed, _hint(rule, failed)))
         return tuple(sorted(found, key=lambda miss: len(miss.failed))[:_NEAREST])
 
     def _doubt(self, policy: Policy, rule: Rule) -> str:
@@ -239,13 +239,13 @@ def _unknown(reasons: Sequence[str], isolated_by: tuple[str, ...]) -> DirectionA
     return DirectionAnswer(Verdict.UNKNOWN, "; ".join(reasons), isolated_by=isolated_by, unknowns=tuple(reasons))
 
 
-def _hint(failed: Sequence[Failure]) -> str:
-    """What an author often means who writes a rule that fails in this way."""
+def _hint(rule: Rule, failed: Sequence[Failure]) -> str:
+    """What an author often means who writes a rule that fails in one field."""
     if len(failed) != 1:
         return ""
-    field = failed[0].field
-    if field.endswith("]") and "namespaceSelector" in failed[0].detail:
+    if failed[0].cause is Cause.NAMESPACE_SELECTOR:
         return "add a namespaceSelector to the same element"
-    if ".namespaceSelector." in field or ".podSelector." in field:
-        return "a podSelector and a namespaceSelector of one element must both match (AND); two elements are OR"
+    both = any(isinstance(peer, Pods) and peer.pods.requirements and not peer.namespace for peer in rule.peers or ())
+    if both and failed[0].cause in {Cause.LABEL, Cause.NAMESPACE_LABEL}:
+        return "podSelector and namespaceSelector of one element must both match (AND); two elements would be OR"
     return ""

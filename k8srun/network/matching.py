@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from k8srun.network.addresses import Address, Family, whole
 from k8srun.network.cluster import IpBlocks, Network
@@ -36,15 +37,30 @@ class Connection:
     family: Family
 
 
+class Cause(StrEnum):
+    """What is wrong with a field that fails."""
+
+    LABEL = "label-differs"
+    NAMESPACE_LABEL = "namespace-label-differs"
+    NAMESPACE_SELECTOR = "namespace-selector-missing"
+    PORT = "port-differs"
+    PORT_NAME = "port-name-not-found"
+    BLOCK = "ip-block-differs"
+    EXCEPTED = "ip-block-excepted"
+    OTHER = "peer-differs"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One field of a rule that keeps it from matching.
 
     Attributes:
+        cause: what is wrong with it.
         field: where it stands: `spec.ingress[0].from[1].podSelector.matchLabels[app]`.
         detail: what it wants and what there is, a sentence without a final stop.
     """
 
+    cause: Cause
     field: str
     detail: str
 
@@ -161,13 +177,17 @@ def _port_failures(rule: Rule, asked: Connection) -> Iterator[Failure]:
     for index, port in enumerate(rule.ports):
         field = f"{rule.path}.ports[{index}]"
         if not isinstance(port, NamedPort):
-            yield Failure(field, f"allows {port}, and {asked.port}/{asked.protocol} is asked")
+            yield Failure(Cause.PORT, field, f"allows {port}, and {asked.port}/{asked.protocol} is asked")
         elif all(one.name != port.name for one in declared):
             names = ", ".join(f"{one.name}={one.number}/{one.protocol}" for one in declared) or "none by name"
-            yield Failure(field, f"names the port {port}, which no container declares: they declare {names}")
+            yield Failure(
+                Cause.PORT_NAME, field, f"names the port {port}, which no container declares: they declare {names}"
+            )
         else:
             meant = ", ".join(f"{one.number}/{one.protocol}" for one in declared if one.name == port.name)
-            yield Failure(field, f"names the port {port}, which is {meant}; {asked.port}/{asked.protocol} is asked")
+            yield Failure(
+                Cause.PORT, field, f"names the port {port}, which is {meant}; {asked.port}/{asked.protocol} is asked"
+            )
 
 
 def _peer_failures(
@@ -178,9 +198,9 @@ def _peer_failures(
     if isinstance(peer, Addresses):
         yield _block_failure(peer, other, family, field)
     elif not isinstance(peer, Pods) or not isinstance(other, Pod):
-        yield Failure(field, f"means {peer}, and the other side is {described(other)}")
+        yield Failure(Cause.OTHER, field, f"means {peer}, and the other side is {described(other)}")
     elif other.host_network:
-        yield Failure(field, "means pods by label, and the other side is on its node's network")
+        yield Failure(Cause.OTHER, field, "means pods by label, and the other side is on its node's network")
     else:
         yield from _label_failures(network, peer, other, field)
 
@@ -188,33 +208,34 @@ def _peer_failures(
 def _label_failures(network: Network, peer: Pods, pod: Pod, field: str) -> Iterator[Failure]:
     if peer.namespace and peer.namespace != pod.namespace:
         yield Failure(
+            Cause.NAMESPACE_SELECTOR,
             field,
             f"has no namespaceSelector, so it means pods of {peer.namespace}; the other side is in {pod.namespace}",
         )
-    yield from _selector_failures(peer.pods, pod.labels, f"{field}.podSelector", "the pod")
+    yield from _selector_failures(peer.pods, pod.labels, Cause.LABEL, f"{field}.podSelector", "the pod")
     labels = network.namespaces[pod.namespace]
     yield from _selector_failures(
-        peer.namespaces, labels, f"{field}.namespaceSelector", f"the namespace {pod.namespace}"
+        peer.namespaces, labels, Cause.NAMESPACE_LABEL, f"{field}.namespaceSelector", f"the namespace {pod.namespace}"
     )
 
 
-def _selector_failures(selector: Selector, labels: Labels, field: str, whose: str) -> Iterator[Failure]:
+def _selector_failures(selector: Selector, labels: Labels, cause: Cause, field: str, whose: str) -> Iterator[Failure]:
     for requirement in selector.failing(labels):
         value = labels.values.get(requirement.key)
         there = f"no label {requirement.key}" if value is None else f"{requirement.key}={value}"
-        yield Failure(f"{field}.{requirement.path}", f"wants {requirement}; {whose} has {there}")
+        yield Failure(cause, f"{field}.{requirement.path}", f"wants {requirement}; {whose} has {there}")
 
 
 def _block_failure(peer: Addresses, other: Side, family: Family, field: str) -> Failure:
     address = None if isinstance(other, Name) else address_of(other, family)
     if address is None:
-        return Failure(f"{field}.ipBlock", f"means {peer}, and the other side is {described(other)}")
+        return Failure(Cause.OTHER, f"{field}.ipBlock", f"means {peer}, and the other side is {described(other)}")
     hole = next((hole for hole in peer.excepted if address in hole), None)
     if hole:
-        return Failure(f"{field}.ipBlock.except", f"takes {address} out: it is within {hole}")
+        return Failure(Cause.EXCEPTED, f"{field}.ipBlock.except", f"takes {address} out: it is within {hole}")
     if address in peer.block:
-        return Failure(f"{field}.ipBlock", f"holds {address}, but blocks are taken for outside alone")
-    return Failure(f"{field}.ipBlock.cidr", f"{peer.block} does not hold {address}")
+        return Failure(Cause.BLOCK, f"{field}.ipBlock", f"holds {address}, but blocks are taken for outside alone")
+    return Failure(Cause.BLOCK, f"{field}.ipBlock.cidr", f"{peer.block} does not hold {address}")
 
 
 def described(side: Side) -> str:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from k8srun.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET, STATEFUL_SET, Kind, kind_of
+from k8srun.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, NODE, POD, REPLICA_SET, STATEFUL_SET, Kind
 from k8srun.network.addresses import Address, parse_address
 from k8srun.network.labels import Labels
+from k8srun.pods import Owners
 from k8srun.snapshot import JsonObject, Need, Snapshot, object_key
 
 _WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, CRON_JOB, JOB)
@@ -70,32 +71,28 @@ class Pod:
 
 def read_pods(snapshot: Snapshot) -> tuple[Pod, ...]:
     """Every pod that has an address of its own or will have one."""
-    owners = Owners(snapshot)
+    owners = _Names(snapshot)
     pods = tuple(_pod(item, owners) for item in snapshot.of(POD) if not _completed(item))
     owned = {(pod.namespace, pod.owner) for pod in pods}
     seen = Need.objects(POD) in snapshot.observed
     return (*pods, *_stand_ins(snapshot, owners, owned, pods_seen=seen))
 
 
-class Owners:
-    """Who owns what, by the controllers that `ownerReferences` name."""
+class _Names:
+    """The topmost owner of pods and workloads, as `Kind/name`."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._objects = {(kind, *object_key(item)): item for kind in _WORKLOADS for item in snapshot.of(kind)}
+        self._owners = Owners(snapshot)
 
     def topmost(self, item: JsonObject, kind: Kind) -> str:
-        """`Kind/name` of the last controller of the chain; a node, which owns static pods, does not count."""
-        namespace, name = object_key(item)
-        for _ in range(10):  # a cycle is not possible on a server, but in a file
-            reference = _controller(item)
-            if reference is None:
-                break
-            kind, name = reference
-            found = self._objects.get((kind, namespace, name))
-            if found is None:
-                return _unread_owner(kind, name, item)
-            item = found
-        return f"{kind.kind}/{name}"
+        """A node, which owns static pods, does not count. A ReplicaSet that was not read may tell its Deployment."""
+        found, _, name = self._owners.workload_of(kind, item)
+        if found == NODE:
+            return f"{kind.kind}/{object_key(item)[1]}"
+        suffix = f"-{labels_of(item).get(_HASH, '')}"
+        if found == REPLICA_SET != kind and len(suffix) > 1 and name.endswith(suffix):
+            return f"{DEPLOYMENT.kind}/{name.removesuffix(suffix)}"
+        return f"{found.kind}/{name}"
 
 
 def text(value: object) -> str:
@@ -116,27 +113,11 @@ def labels_of(item: JsonObject) -> dict[str, str]:
     return {str(key): value for key, value in found.items() if isinstance(value, str)}
 
 
-def _controller(item: JsonObject) -> tuple[Kind, str] | None:
-    references = [*mappings(mapping(item.get("metadata")).get("ownerReferences"))]
-    chosen = next((entry for entry in references if entry.get("controller") is True), None)
-    if chosen is None or chosen.get("kind") == "Node":
-        return None
-    return kind_of(text(chosen.get("apiVersion")), text(chosen.get("kind"))), text(chosen.get("name"))
-
-
-def _unread_owner(kind: Kind, name: str, item: JsonObject) -> str:
-    """An owner that was not read: a ReplicaSet named after a pod template's hash is a Deployment's."""
-    suffix = f"-{labels_of(item).get(_HASH, '')}"
-    if kind == REPLICA_SET and len(suffix) > 1 and name.endswith(suffix):
-        return f"{DEPLOYMENT.kind}/{name.removesuffix(suffix)}"
-    return f"{kind.kind}/{name}"
-
-
 def _completed(item: JsonObject) -> bool:
     return mapping(item.get("status")).get("phase") in {"Succeeded", "Failed"}
 
 
-def _pod(item: JsonObject, owners: Owners) -> Pod:
+def _pod(item: JsonObject, owners: _Names) -> Pod:
     namespace, name = object_key(item)
     spec, status = mapping(item.get("spec")), mapping(item.get("status"))
     conditions = [entry.get("status") for entry in mappings(status.get("conditions")) if entry.get("type") == "Ready"]
@@ -170,7 +151,7 @@ def _ports(spec: Mapping[str, Any]) -> tuple[ContainerPort, ...]:
     )
 
 
-def _stand_ins(snapshot: Snapshot, owners: Owners, owned: set[tuple[str, str]], *, pods_seen: bool) -> Iterator[Pod]:
+def _stand_ins(snapshot: Snapshot, owners: _Names, owned: set[tuple[str, str]], *, pods_seen: bool) -> Iterator[Pod]:
     """Workloads whose pods are not in the snapshot: authored manifests, or a dump without pods."""
     for kind in _WORKLOADS:
         for item in snapshot.of(kind):

@@ -1,0 +1,204 @@
+"""The map of who reaches whom: alone on a large cluster, and beside network-config-analyzer on the same manifests.
+
+The peer lives in an environment of its own under the cache folder, made by this bench. It is given a deadline that
+makes its time a lower bound: a peer that is stopped took at least as long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from k8srun.kinds import NAMESPACE, NETWORK_POLICY, POD
+from k8srun.network.asking import ask
+from k8srun.network.cluster import read_network
+from k8srun.network.connectivity import By, rows
+from k8srun.network.reach import reach
+from k8srun.network.world import World
+from k8srun.snapshot import Need, Snapshot
+
+PEER = "network-config-analyzer==2.1.0"
+PEER_PODS = (500, 1000)
+GOAL_SECONDS, GOAL_MEGABYTES, GOAL_QUESTION, GOAL_RATIO = 5.0, 1000.0, 0.005, 200.0
+SIZES = (625, 1250, 2500, 5000, 10_000)
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+DEADLINE = float(os.environ.get("K8SRUN_BENCH_DEADLINE", "120"))
+
+Item = dict[str, Any]
+
+
+def main() -> None:
+    print("  alone: pods in namespaces with policies, one process each")
+    for pods in SIZES:
+        shown = pods, pods // 20, pods // 5
+        seconds, megabytes, rectangles, question = map(float, measured("alone", str(pods)).split())
+        print(
+            "  {:>6} pods, {:>3} namespaces, {:>4} policies: map".format(*shown)
+            + f" {seconds:6.2f} s, {megabytes:5.0f} MB, {rectangles:7.0f} rectangles; question {question * 1e3:5.2f} ms"
+        )
+    print(
+        f"  goals at the largest: map ≤ {GOAL_SECONDS} s {met(seconds <= GOAL_SECONDS)},"
+        f" ≤ {GOAL_MEGABYTES:.0f} MB {met(megabytes <= GOAL_MEGABYTES)},"
+        f" question ≤ {GOAL_QUESTION * 1e3:.0f} ms {met(question <= GOAL_QUESTION)}"
+    )
+    beside_peer()
+
+
+def met(reached: bool) -> str:
+    return "(met)" if reached else "(MISSED)"
+
+
+def measured(*step: str) -> str:
+    command = [sys.executable, "-m", "bench.connectivity", *step]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{step} failed:\n{done.stderr}")
+    return done.stdout
+
+
+def alone(count: str) -> None:
+    """Seconds and peak MB of the map, its rectangles, and the slowest of a hundred questions in seconds."""
+    pods = int(count)
+    snapshot = snapshot_of(objects(pods, pods // 20, pods // 5))
+    started = time.perf_counter()
+    found = reach(read_network(snapshot))
+    seconds = time.perf_counter() - started
+    world = World(snapshot)
+    names = [f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in snapshot.of(POD)]
+    chooser = random.Random(1)
+    ask(world, names[0], names[1], port="80/TCP")  # what is read once, on the first question
+    slowest = max(timed(lambda: ask(world, *chooser.sample(names, 2), port="8080/TCP")) for _ in range(100))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    print(seconds, peak, len(found.rectangles), slowest)
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def beside_peer() -> None:
+    tool = peer()
+    for pods in PEER_PODS:
+        with tempfile.TemporaryDirectory() as folder:
+            items = objects(pods, pods // 20, pods // 5)
+            Path(folder, "cluster.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+            ours = timed(partial(every_pair, items))
+            theirs, ended = peer_time(tool, Path(folder))
+        sign = "" if ended else "≥ "
+        print(
+            f"  {pods} pods, every pair of pods: ours {ours:.2f} s, network-config-analyzer {sign}{theirs:.0f} s:"
+            f" {sign}{theirs / ours:.0f}× (goal ≥ {GOAL_RATIO:.0f}×) {met(theirs / ours >= GOAL_RATIO)}"
+        )
+
+
+def every_pair(items: list[Item]) -> int:
+    return sum(1 for _ in rows(reach(read_network(snapshot_of(items))), By.POD, lambda *_: ""))
+
+
+def peer() -> Path:
+    """The peer's program, installed on first use."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "k8srun-bench", PEER)
+    program = cache / "bin/nca"
+    if not program.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(cache)], check=True)
+        subprocess.run([str(cache / "bin/python"), "-m", "pip", "install", "-q", PEER], check=True)
+    return program
+
+
+def peer_time(program: Path, folder: Path) -> tuple[float, bool]:
+    """Seconds until it ended, or until the deadline, and which of the two."""
+    command = [str(program), "--connectivity", str(folder), "-r", str(folder), "-o", "csv", "-f", str(folder / "out")]
+    started = time.perf_counter()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    except subprocess.TimeoutExpired:
+        return DEADLINE, False
+    if not (folder / "out").exists():
+        raise SystemExit(f"network-config-analyzer failed:\n{done.stderr[-2000:]}")
+    return time.perf_counter() - started, True
+
+
+def objects(pods: int, namespaces: int, policies: int) -> list[Item]:
+    """A cluster as companies have them: four workloads a namespace, default deny with allowances in most."""
+    chooser = random.Random(pods)
+    names = [f"team-{number}" for number in range(namespaces)]
+    made: list[Item] = [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": {"team": name, "env": chooser.choice(("prod", "test"))}},
+        }
+        for name in names
+    ]
+    made += [pod(number, names[number % namespaces], number // namespaces % 4) for number in range(pods)]
+    for number in range(policies):
+        made.append(policy(number // namespaces, names[number % namespaces], chooser, names))
+    return made
+
+
+def pod(number: int, namespace: str, app: int) -> Item:
+    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"app-{app}-{number}", "namespace": namespace,
+            "labels": {"app": f"app-{app}", "pod-template-hash": f"{number:x}"},
+        },
+        "spec": {"containers": [{"name": "main", "image": "app", "ports": [{"name": "http", "containerPort": 8080}]}]},
+        "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "hostIP": "192.168.0.1"},
+    }  # fmt: skip
+
+
+def policy(turn: int, namespace: str, chooser: random.Random, names: list[str]) -> Item:
+    app = {"matchLabels": {"app": f"app-{chooser.randrange(4)}"}}
+    other = {"matchLabels": {"team": chooser.choice(names)}}
+    shapes: list[Item] = [
+        {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "egress": [{"to": [{"podSelector": {}}]}]},
+        {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {}}]}]},
+        {
+            "podSelector": app,
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"namespaceSelector": other}], "ports": [{"port": "http"}, {"port": 9090}]}],
+        },
+        {
+            "podSelector": app,
+            "policyTypes": ["Egress"],
+            "egress": [
+                {"to": [{"ipBlock": {"cidr": f"172.{chooser.randrange(16, 32)}.0.0/16"}}], "ports": [{"port": 5432}]},
+                {"to": [{"namespaceSelector": other}]},
+            ],
+        },
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": f"policy-{turn}", "namespace": namespace},
+        "spec": shapes[turn % len(shapes)],
+    }
+
+
+def snapshot_of(items: list[Item]) -> Snapshot:
+    kinds = (NAMESPACE, POD, NETWORK_POLICY)
+    return Snapshot(
+        NOW,
+        objects={kind: tuple(item for item in items if item["kind"] == kind.kind) for kind in kinds},
+        observed=frozenset(map(Need.objects, kinds)),
+    )
+
+
+if __name__ == "__main__":
+    alone(sys.argv[2]) if sys.argv[1:2] == ["alone"] else main()

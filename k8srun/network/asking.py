@@ -1,0 +1,228 @@
+"""One question with everything on the way: `ask(World(snapshot), "shop/web", "shop/cart", port="8080/TCP")`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from k8srun.errors import InputError
+from k8srun.network.cni import Enforcement
+from k8srun.network.decision import DirectionAnswer, Verdict
+from k8srun.network.matching import Side, described
+from k8srun.network.obstacle import Obstacle
+from k8srun.network.pods import Pod
+from k8srun.network.policy import Addresses
+from k8srun.network.ports import LAST_PORT, PROTOCOLS
+from k8srun.network.question import Flow, both, flow
+from k8srun.network.services import Service, ServicePort
+from k8srun.network.targets import Target, resolve, service_port
+from k8srun.network.way import on_the_way
+from k8srun.network.world import World
+from k8srun.text import visible
+
+_MOST_SIDES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What stands between two ends.
+
+    Attributes:
+        verdict: of the policies of both ends.
+        source, destination: as they are called: `shop/web[Deployment]`, an address, a name.
+        port: the number on the destination's pods; 0 where it could not be told.
+        egress, ingress: what the policies of the source, and of the destination, say.
+        obstacles: what else is on the way, what blocks alone first.
+        enforcement: whether the network plugin enforces policies at all.
+        flow: between which pods or addresses this holds: of several the worst; None where there is no destination.
+    """
+
+    verdict: Verdict
+    source: str
+    destination: str
+    protocol: str
+    port: int
+    egress: DirectionAnswer
+    ingress: DirectionAnswer
+    obstacles: tuple[Obstacle, ...]
+    enforcement: Enforcement
+    flow: Flow | None = None
+
+
+def ask(world: World, source: str, destination: str, *, port: str = "") -> Answer:
+    """Whether traffic passes, why or why not, and every other obstacle on the way. Does not compute the map.
+
+    Args:
+        source: `NAMESPACE/NAME` of a pod or workload, `NAMESPACE/NAME[KIND]`, `KIND/NAMESPACE/NAME`,
+            `namespace/NAME`, or an IP address.
+        destination: likewise, also of a Service or Ingress, or a DNS name.
+        port: `5432/TCP`, `5432`, or the name of a port; of the Service where that is the destination. Empty: the only
+            one that the destination declares.
+
+    Raises:
+        InputError: an end or the port cannot be understood, or does not exist.
+    """
+    wanted, protocol = parse_port(port)
+    start, end = resolve(world, source), resolve(world, destination)
+    if start.service:
+        raise InputError(
+            f"{start.name} cannot open connections", where=source, do="Give one of its pods as the source."
+        )
+    pairs, more = _pairs(world, start, end, wanted, protocol)
+    obstacles = [*end.obstacles, *more]
+    if not pairs:
+        return _without_destination(world, start, end, protocol, obstacles)
+    flows = [(flow(world.policies, one, other, protocol, number), number) for one, other, number in pairs]
+    worst, number = min(flows, key=lambda pair: _ORDER.index(pair[0].verdict))
+    obstacles += _differences([found for found, _ in flows], worst)
+    worst = _translated(world, end.service, worst, protocol, wanted)
+    obstacles += on_the_way(world, worst, end, number)
+    ordered = sorted(dict.fromkeys(obstacles), key=lambda one: not one.blocks)
+    return Answer(
+        worst.verdict,
+        start.name,
+        end.name,
+        protocol,
+        number,
+        worst.egress,
+        worst.ingress,
+        tuple(ordered),
+        world.cni.enforcement,
+        worst,
+    )
+
+
+_ORDER = (Verdict.DENIED, Verdict.UNKNOWN, Verdict.ALLOWED)
+
+
+def parse_port(text: str) -> tuple[str, str]:
+    """`5432/TCP` → `("5432", "TCP")`; TCP where no protocol is given.
+
+    Raises:
+        InputError: no port, or no protocol that policies know.
+    """
+    port, _, protocol = text.strip().partition("/")
+    protocol = protocol.upper() or "TCP"
+    number = int(port) if port.isdecimal() and len(port) < 6 else 0
+    if protocol not in PROTOCOLS or (port.isdecimal() and not 1 <= number <= LAST_PORT) or (text and not port):
+        raise InputError(f"{visible(text, limit=40)!r} is no port", do="Give it as 5432/TCP, 53/UDP, or by name.")
+    return port, protocol
+
+
+def _pairs(
+    world: World, start: Target, end: Target, wanted: str, protocol: str
+) -> tuple[list[tuple[Side, Side, int]], list[Obstacle]]:
+    """Every pair of sides that policies may tell apart, with the port on the destination."""
+    found: ServicePort | None = None
+    if end.service and end.service.type != "ExternalName":
+        given = service_port(end.service, end.port or wanted, protocol)
+        if isinstance(given, Obstacle):
+            return [], [given]
+        found = given
+    obstacles: list[Obstacle] = []
+    pairs = []
+    for other in _distinct(world, end.sides):
+        number = _number(end.service, found, other, wanted, protocol)
+        if number is None:
+            obstacles.append(_no_port(end.service, found, other, wanted))
+        else:
+            pairs += [
+                (one, other, number) for one in _distinct(world, start.sides) if one != other or len(end.sides) == 1
+            ]
+    return pairs, obstacles
+
+
+def _number(service: Service | None, port: ServicePort | None, other: Side, wanted: str, protocol: str) -> int | None:
+    if port and service:
+        if isinstance(other, Pod):
+            return service.target(port, other)
+        return port.target if isinstance(port.target, int) else port.number
+    if wanted.isdecimal():
+        return int(wanted)
+    declared = [one for one in (other.ports if isinstance(other, Pod) else ()) if one.protocol == protocol]
+    if wanted:
+        return next((one.number for one in declared if one.name == wanted), None)
+    numbers = {one.number for one in declared}
+    if len(numbers) != 1:
+        listed = f"it declares {', '.join(map(str, sorted(numbers)))}" if numbers else "it declares none"
+        raise InputError(f"say which port of {described(other)}: {listed}", where="--port", do="Such as 5432/TCP.")
+    return numbers.pop()
+
+
+def _no_port(service: Service | None, port: ServicePort | None, other: Side, wanted: str) -> Obstacle:
+    declared = ", ".join(f"{one.name or '-'}={one.number}" for one in (other.ports if isinstance(other, Pod) else ()))
+    name = port.target if port else wanted
+    message = f"no container of {described(other)} has a port {name}: they declare {declared or 'none'}"
+    where = service.resource if service else described(other)
+    return Obstacle("target-port-not-found", message, where, True, "Name a port that the container declares.")
+
+
+def _distinct(world: World, sides: Sequence[Side]) -> list[Side]:
+    """One of all sides that policies treat alike, the ready ones first, and not too many."""
+    chosen: dict[object, Side] = {}
+    for side in sorted(sides, key=lambda one: isinstance(one, Pod) and one.ready is False):
+        key: object = side
+        if isinstance(side, Pod):
+            labels = tuple(sorted(side.labels.values.items()))
+            addresses = side.addresses if world.by_address else bool(side.addresses)
+            key = (side.namespace, labels, side.ports, side.host_network, addresses)
+        chosen.setdefault(key, side)
+    return list(chosen.values())[:_MOST_SIDES]
+
+
+def _without_destination(
+    world: World, start: Target, end: Target, protocol: str, obstacles: Sequence[Obstacle]
+) -> Answer:
+    said = obstacles[0].message if obstacles else f"there is nothing behind {end.name}"
+    unknown = DirectionAnswer(Verdict.UNKNOWN, f"there is no destination: {said}", unknowns=(said,))
+    return Answer(
+        Verdict.UNKNOWN, start.name, end.name, protocol, 0, unknown, unknown, tuple(obstacles), world.cni.enforcement
+    )
+
+
+def _differences(flows: Sequence[Flow], worst: Flow) -> Iterator[Obstacle]:
+    others = [one for one in flows if one.verdict is not worst.verdict]
+    if others:
+        message = (
+            f"it differs from pod to pod: {worst.verdict} from {described(worst.source)} to"
+            f" {described(worst.destination)}, {others[0].verdict} from {described(others[0].source)} to"
+            f" {described(others[0].destination)}"
+        )
+        yield Obstacle("differs-between-pods", message, described(worst.destination))
+    if worst.denied_family:
+        yield Obstacle("family-denied", f"over IPv{worst.denied_family} it is denied", described(worst.destination))
+
+
+def _translated(world: World, service: Service | None, found: Flow, protocol: str, wanted: str) -> Flow:
+    """What holds for a backend, unknown where blocks of addresses would tell the Service's own address apart.
+
+    Whether a policy sees the Service's address or the backend's is not defined.
+    """
+    if not service or service.headless or not isinstance(found.source, Pod) or not world.by_address:
+        return found
+    port = service.port(wanted, protocol)
+    for address in service.addresses if port else ():
+        if address.family != found.family or port is None:
+            continue
+        direct = flow(world.policies, found.source, address, protocol, port.number).egress
+        if direct.verdict is found.egress.verdict or not _decided_by_block(world, direct, found.egress):
+            continue
+        said = (
+            f"towards the backend it is {found.egress.verdict}, towards the Service's own address {address}"
+            f" {direct.verdict}: which of the two a network plugin looks at is not defined"
+        )
+        egress = DirectionAnswer(Verdict.UNKNOWN, said, isolated_by=found.egress.isolated_by, unknowns=(said,))
+        verdict = both(egress.verdict, found.ingress.verdict)
+        return Flow(verdict, found.source, found.destination, egress, found.ingress, found.family)
+    return found
+
+
+def _decided_by_block(world: World, *answers: DirectionAnswer) -> bool:
+    """Whether a rule that decided one of them names blocks of addresses."""
+    places = {(one.policy, one.rule) for one in answers if one.rule}
+    return any(
+        (policy.resource, rule.path) in places and any(isinstance(peer, Addresses) for peer in rule.peers or ())
+        for policy in world.network.policies
+        for rules in policy.rules.values()
+        for rule in rules
+    )

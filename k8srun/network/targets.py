@@ -1,0 +1,222 @@
+"""What people call an end of a connection → the pods, addresses or names that it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from k8srun.errors import InputError
+from k8srun.network.addresses import parse_address
+from k8srun.network.matching import Name, Side
+from k8srun.network.obstacle import Obstacle
+from k8srun.network.pods import Pod
+from k8srun.network.services import Service, ServicePort, backends_of
+from k8srun.network.world import World
+from k8srun.text import visible
+
+_BRACKETS = re.compile(r"(?P<namespace>[^/\[\]]+)/(?P<name>[^/\[\]]+)\[(?P<kind>[A-Za-z]+)\]")
+_DOMAIN = re.compile(r"(?=.*[a-z])(\*\.)?([a-z0-9_]([-a-z0-9_]*[a-z0-9])?\.)+[a-z0-9-]+\.?", re.IGNORECASE)
+_SERVICE_NAME = re.compile(r"(?P<name>[^.]+)\.(?P<namespace>[^.]+)\.svc(\..+)?")
+_HELP = "Give NAMESPACE/NAME, NAMESPACE/NAME[KIND], KIND/NAMESPACE/NAME, namespace/NAME, an IP address or a DNS name."
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One end, resolved.
+
+    Attributes:
+        name: as it is called in answers.
+        sides: what it is: any of these.
+        service: the Service through which it is reached, if it is.
+        port: that Service's port where it is fixed by an Ingress; empty else.
+        by_name: whether a client asks DNS for it.
+        obstacles: what was met while resolving it.
+    """
+
+    name: str
+    sides: tuple[Side, ...]
+    service: Service | None = None
+    port: str = ""
+    by_name: bool = False
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+def resolve(world: World, text: str) -> Target:
+    """The end that a text names; of several kinds of one name a pod comes first, then a workload, then a Service.
+
+    Raises:
+        InputError: there is nothing of that name; the message names the nearest.
+    """
+    address = parse_address(text)
+    if address:
+        return _address(world, text)
+    named = _SERVICE_NAME.fullmatch(text)
+    if named:
+        return _service(world, named["namespace"], named["name"])
+    kind, namespace, name = _parts(text)
+    if name:
+        return _object(world, kind, namespace, name)
+    if _DOMAIN.fullmatch(text):
+        return Target(text, (Name(text),), by_name=True)
+    raise InputError(f"{visible(text, limit=80)!r} names no end of a connection", do=_HELP)
+
+
+def _object(world: World, kind: str, namespace: str, name: str) -> Target:
+    if kind in _SPECIAL:
+        return _SPECIAL[kind](world, namespace, name)
+    found = _pods(world, kind, namespace, name)
+    if found:
+        return Target(found[0].id if len(found) == 1 else found[0].workload, tuple(found))
+    if not kind and (namespace, name) in world.services:
+        return _service(world, namespace, name)
+    raise _nothing(world, f"{namespace}/{name}", kind, namespace, name)
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    brackets = _BRACKETS.fullmatch(text)
+    if brackets:
+        return brackets["kind"].lower(), brackets["namespace"], brackets["name"]
+    parts = text.split("/")
+    match parts:
+        case ["namespace" | "ns", name]:
+            return "namespace", "", name
+        case [namespace, ""]:
+            return "namespace", "", namespace
+        case [namespace, name]:
+            return "", namespace, name
+        case [kind, namespace, name]:
+            return (
+                {"svc": "service", "deploy": "deployment", "po": "pod", "ing": "ingress"}.get(
+                    kind.lower(), kind.lower()
+                ),
+                namespace,
+                name,
+            )
+        case _:
+            return "", "", ""
+
+
+def _address(world: World, text: str) -> Target:
+    address = parse_address(text)
+    if address is None:
+        raise AssertionError("not an address")
+    pods = [pod for pod in world.network.pods if address in pod.addresses]
+    if pods:
+        own = [pod for pod in pods if not pod.host_network]
+        # An address of a node belongs to all of its pods on the host's network: to none of them in particular.
+        return Target(own[0].id if own else text, (own[0],) if own else (address,))
+    for service in world.services.values():
+        if address in service.addresses:
+            return _service(world, service.namespace, service.name, by_name=False)
+    return Target(text, (address,))
+
+
+def _namespace(world: World, _namespace: str, name: str) -> Target:
+    pods = tuple(pod for pod in world.network.pods if pod.namespace == name)
+    if pods:
+        return Target(f"namespace {name}", pods)
+    if name in world.network.namespaces:
+        raise InputError(f"the namespace {name} has no pods", do="Ask about a namespace or workload that has.")
+    raise InputError(f"there is no namespace {visible(name, limit=80)}", do=_near(name, world.network.namespaces))
+
+
+def _pods(world: World, kind: str, namespace: str, name: str) -> list[Pod]:
+    pod = world.pods.get((namespace, name))
+    if pod and kind in {"", pod.kind.lower()}:
+        return [pod]
+    owners = world.workloads.get((namespace, name), {})
+    return next((pods for owner, pods in owners.items() if kind in {"", owner.lower()}), [])
+
+
+def _service(world: World, namespace: str, name: str, *, by_name: bool = True) -> Target:
+    service = world.services.get((namespace, name))
+    if service is None:
+        raise _nothing(world, f"{namespace}/{name}", "service", namespace, name)
+    return Target(
+        f"{namespace}/{name}[Service]",
+        (*service.pods, *service.endpoints) if service.type != "ExternalName" else (Name(service.external_name),),
+        service,
+        by_name=by_name,
+        obstacles=tuple(_of_service(service)),
+    )
+
+
+def _ingress(world: World, namespace: str, name: str) -> Target:
+    backends = backends_of(world.snapshot, namespace, name)
+    if backends is None:
+        raise _nothing(world, f"{namespace}/{name}", "ingress", namespace, name)
+    if not backends:
+        raise InputError(f"Ingress {namespace}/{name} has no Service behind it", do="Give it a backend.")
+    service, port = backends[0]
+    found = _service(world, namespace, service, by_name=False)
+    more: tuple[Obstacle, ...] = ()
+    if len(backends) > 1:
+        others = ", ".join(other for other, _ in backends[1:])
+        more = (Obstacle("ingress-has-more-backends", f"asked about the first only, not {others}", f"Ingress {name}"),)
+    return Target(found.name, found.sides, found.service, port, obstacles=(*found.obstacles, *more))
+
+
+_SPECIAL: dict[str, Callable[[World, str, str], Target]] = {
+    "namespace": _namespace,
+    "service": _service,
+    "ingress": _ingress,
+}
+
+
+def _of_service(service: Service) -> Iterator[Obstacle]:
+    where = service.resource
+    if service.type == "ExternalName":
+        message = f"it is a name for {service.external_name}: policies see the addresses that DNS gives for that"
+        yield Obstacle("external-name", message, where)
+        return
+    if service.headless:
+        message = "it has no address of its own: clients connect to the pods, on the port that these listen on"
+        yield Obstacle("headless-service", message, where)
+    if service.selector is None and not service.endpoints:
+        message = "it has neither a selector nor endpoints"
+        yield Obstacle("service-without-endpoints", message, where, True, "Give it a selector, or an EndpointSlice.")
+    elif service.selector is not None and not service.pods:
+        message = f"its selector {service.selector} matches no pod of {service.namespace}"
+        yield Obstacle("service-selector-matches-nothing", message, where, True, "Compare it with the pods' labels.")
+    elif service.pods and all(pod.ready is False for pod in service.pods):
+        message = f"none of its pods is ready: {_some(pod.name for pod in service.pods)}"
+        yield Obstacle("pods-not-ready", message, where, True, "Find out why their readiness probes fail.")
+    elif any(pod.ready is False for pod in service.pods):
+        message = f"not ready, and so left out: {_some(pod.name for pod in service.pods if pod.ready is False)}"
+        yield Obstacle("some-pods-not-ready", message, where)
+
+
+def service_port(service: Service, wanted: str, protocol: str) -> ServicePort | Obstacle:
+    """The port of a Service that is asked for, or why there is none."""
+    found = service.port(wanted, protocol)
+    if found:
+        return found
+    listed = ", ".join(f"{port.number}/{port.protocol}" for port in service.ports) or "none"
+    message = f"it has no port {wanted}/{protocol}: it has {listed}" if wanted else f"say which port: it has {listed}"
+    return Obstacle("service-port-not-found", message, service.resource, bool(wanted), "Ask for one of these ports.")
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def _nothing(world: World, text: str, kind: str, namespace: str, name: str) -> InputError:
+    shown = visible(text, limit=80)
+    if namespace not in world.network.namespaces:
+        spaces = world.network.namespaces
+        return InputError(
+            f"there is no namespace {visible(namespace, limit=80)}", where=shown, do=_near(namespace, spaces)
+        )
+    known = {other for space, other in (*world.pods, *world.workloads, *world.services) if space == namespace}
+    what = kind or "pod, workload or Service"
+    return InputError(
+        f"there is no {what} {visible(name, limit=80)} in {namespace}", where=shown, do=_near(name, known)
+    )
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else _HELP

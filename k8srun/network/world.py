@@ -1,0 +1,29 @@
+"""A snapshot, read once for any number of questions about its network."""
+
+from __future__ import annotations
+
+from k8srun.network.cluster import IpBlocks, Network, read_network
+from k8srun.network.cni import Cni, detect
+from k8srun.network.decision import Policies
+from k8srun.network.pods import Pod
+from k8srun.network.policy import Addresses
+from k8srun.network.services import read_services
+from k8srun.snapshot import Snapshot
+
+
+class World:
+    """A snapshot, read once for any number of questions."""
+
+    def __init__(self, snapshot: Snapshot, *, ip_blocks: IpBlocks = IpBlocks.PODS) -> None:
+        self.snapshot = snapshot
+        self.network: Network = read_network(snapshot, ip_blocks=ip_blocks)
+        self.policies = Policies(self.network)
+        self.services = read_services(snapshot, self.network.pods)
+        self.cni: Cni = detect(snapshot)
+        self.pods = {(pod.namespace, pod.name): pod for pod in self.network.pods}
+        self.workloads: dict[tuple[str, str], dict[str, list[Pod]]] = {}
+        for pod in self.network.pods:
+            kind, _, name = pod.owner.partition("/")
+            self.workloads.setdefault((pod.namespace, name), {}).setdefault(kind, []).append(pod)
+        rules = (rule for policy in self.network.policies for rules in policy.rules.values() for rule in rules)
+        self.by_address = any(isinstance(peer, Addresses) for rule in rules for peer in rule.peers or ())
