@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from k8srun.authorization.attributes import Attributes
 from k8srun.permission import Permission, roles_for
@@ -34,7 +35,7 @@ def needed(request: Attributes, client: str = "") -> tuple[Attributes, ...]:
     return tuple(dict.fromkeys(_as_granted(one) for one in found))
 
 
-def rules_for(requests: Iterable[Attributes], name: str) -> tuple[dict[str, object], ...]:
+def rules_for(requests: Iterable[Attributes], name: str) -> tuple[dict[str, Any], ...]:
     """The least Roles (a ClusterRole for what has no namespace) that allow exactly these requests, named `name`."""
     given = list(requests)
     urls = [request for request in given if request.path is not None]
