@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.pem import MAX_BYTES, PemBlock, read_pem
+from k8srun.sources.garbage import collector_paused
 from k8srun.sources.kubeconfig import reduce_kubeconfig
 from k8srun.sources.yamlreader import read_documents
 from k8srun.text import visible
@@ -62,9 +63,14 @@ def read_certificates(path: str, *, password: bytes | None = None, stdin: Binary
     Raises:
         InputError: the file cannot be read, or holds nothing of the kind; the message says what it holds instead.
     """
+    with collector_paused():  # a bundle may hold thousands
+        return _read_certificates(path, password, stdin or sys.stdin.buffer)
+
+
+def _read_certificates(path: str, password: bytes | None, stdin: BinaryIO) -> CertificateFile:
     # A file's name may be any bytes; as a place it has to be text.
     where = STDIN if path == "-" else os.fsencode(path).decode(errors="replace")
-    data = _read(path, stdin or sys.stdin.buffer, MAX_BYTES)
+    data = _read(path, stdin, MAX_BYTES)
     if b"-----BEGIN " not in data:
         if _PFX.match(data):
             return CertificateFile(_pem_file(where, _pkcs12(data, password, where)), "PKCS #12")

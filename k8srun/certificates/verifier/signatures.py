@@ -70,7 +70,7 @@ def _signature_error(child: Certificate, parent: Certificate) -> str:
             f"x509: signature algorithm specifies an {needed} public key, "
             f"but have public key of type {_GO_TYPES[parent.key_algorithm]}"
         )
-    key = x509.load_der_x509_certificate(parent.der).public_key()
+    key = _key_of(parent)
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_RSA:
         where = "https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size"
         return f"crypto/rsa: {key.key_size}-bit keys are insecure (see {where})"
@@ -81,6 +81,12 @@ def _signature_error(child: Certificate, parent: Certificate) -> str:
     except UnsupportedAlgorithm as error:
         raise Undecided(f"the signature of {child.subject} cannot be checked here: {error}") from None
     return ""
+
+
+@lru_cache(maxsize=256)
+def _key_of(parent: Certificate) -> Any:
+    """The public key of an authority: few sign many."""
+    return x509.load_der_x509_certificate(parent.der).public_key()
 
 
 def _verify(key: Any, child: Certificate, digest: HashAlgorithm | None, *, pss: bool) -> None:
