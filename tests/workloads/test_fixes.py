@@ -1,0 +1,289 @@
+"""Plans that mend workloads: they reach what they promise, change no more, and say what they may break."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k8srun.apply import Journal, Options, apply, preview
+from k8srun.apply.lab import LabTarget
+from k8srun.change import AnswerState, ChangeStatus
+from k8srun.codec import encode
+from k8srun.errors import InputError, RefusedError
+from k8srun.jsonpatch import patched
+from k8srun.kinds import DEPLOYMENT, POD
+from k8srun.lab import build
+from k8srun.pods import pod_template
+from k8srun.snapshot import Area, Gap, GapReason
+from k8srun.sources.files import read_files
+from k8srun.workloads.fixes import find_workload, hardening_plan, token_plan
+from k8srun.workloads.fixes_access import pull_secret_plan, relabel_plan
+from k8srun.workloads.policy import Level, LevelVersion, Mode, Version
+from k8srun.workloads.standards.evaluate import evaluate
+from k8srun.workloads.standards.subject import read_subject
+from tests.workloads.cluster import (
+    IMAGE,
+    cluster,
+    container,
+    deployment,
+    namespace,
+    pod,
+    pod_spec,
+    registry_secret,
+    service_account,
+)
+
+RESTRICTED = LevelVersion(Level.RESTRICTED)
+BASELINE = LevelVersion(Level.BASELINE)
+BARE = {"containers": [{"name": "web", "image": IMAGE}]}
+
+
+def given_uid(item):
+    item["metadata"]["uid"] = f"uid-{item['metadata']['name']}"
+    return item
+
+
+def hardened(spec, policy=RESTRICTED, **options):
+    """The plan for a Deployment of that pod spec, and the pod spec afterwards."""
+    snapshot = cluster(given_uid(deployment(spec=spec)), namespace())
+    template = find_workload(snapshot, "shop/web")
+    plan = hardening_plan(snapshot, template, policy, **options)
+    (step,) = plan.steps
+    return plan, patched(template.item, step.patch)["spec"]["template"]["spec"]
+
+
+def violations(spec, policy=RESTRICTED):
+    return evaluate(read_subject(pod_template(DEPLOYMENT, deployment(spec=spec)), as_pod=True), policy)
+
+
+def test_a_bare_workload_meets_restricted_with_four_fields():
+    plan, spec = hardened(BARE)
+    assert violations(spec) == ()
+    assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert spec["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert plan.impact[0].startswith("Restarts Deployment.apps shop/web")
+
+
+def test_every_change_says_what_it_may_break_and_how_to_find_out():
+    plan, _ = hardened(BARE)
+    risks = [line for line in plan.impact if line.startswith("May break")]
+    assert len(risks) == 4
+    assert all("Find out: " in line for line in risks)
+
+
+def test_what_meets_the_level_is_left_alone():
+    spec = pod_spec(container(), {"name": "side", "image": IMAGE})
+    plan, after = hardened(spec)
+    assert after["containers"][0] == container()
+    assert all("/containers/0" not in operation["path"] for operation in plan.steps[0].patch)
+
+
+def test_a_container_with_a_port_below_1024_keeps_the_right_to_bind_it():
+    spec = {"containers": [{"name": "web", "image": IMAGE, "ports": [{"containerPort": 80}]}]}
+    _, after = hardened(spec)
+    assert after["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}
+    assert violations(after) == ()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"privileged": True},
+        {"capabilities": {"add": ["SYS_ADMIN", "CHOWN"]}},
+        {"procMount": "Unmasked"},
+        {"seccompProfile": {"type": "Unconfined"}},
+        {"appArmorProfile": {"type": "Unconfined"}},
+        {"seLinuxOptions": {"type": "spc_t", "level": "s0"}},
+    ],
+)
+def test_every_field_that_baseline_forbids_is_mended_and_no_other(fields):
+    spec = {"containers": [{"name": "web", "image": IMAGE, "securityContext": fields}]}
+    plan, after = hardened(spec, BASELINE)
+    assert violations(after, BASELINE) == ()
+    assert violations(after), "it need not meet restricted"
+    assert len([one for one in plan.steps[0].patch if one["op"] != "test"]) == 1
+
+
+def test_the_nodes_namespaces_ports_and_sysctls_are_given_up():
+    spec = {
+        "hostNetwork": True,
+        "hostPID": True,
+        "securityContext": {"sysctls": [{"name": "net.core.somaxconn", "value": "1"}]},
+        "containers": [{"name": "web", "image": IMAGE, "ports": [{"containerPort": 8080, "hostPort": 8080}]}],
+    }
+    _, after = hardened(spec, BASELINE)
+    assert violations(after, BASELINE) == ()
+    assert "hostNetwork" not in after
+
+
+def test_a_volume_of_the_node_is_refused_with_what_to_do():
+    spec = {**BARE, "volumes": [{"name": "logs", "hostPath": {"path": "/var/log"}}]}
+    with pytest.raises(RefusedError, match=r"hostPath.*\n.*PersistentVolumeClaim"):
+        hardened(spec)
+
+
+def test_a_workload_that_meets_the_level_already_is_said_so():
+    with pytest.raises(InputError, match="meets restricted:latest already"):
+        hardened(pod_spec())
+
+
+def test_a_pod_cannot_be_changed_and_the_plan_says_what_to_change_instead():
+    snapshot = cluster(given_uid(pod(spec=BARE)))
+    with pytest.raises(RefusedError, match="Change the workload that makes it"):
+        hardening_plan(snapshot, find_workload(snapshot, "shop/web"), RESTRICTED)
+
+
+def test_secret_values_of_the_environment_are_not_part_of_the_patch():
+    spec = {
+        "containers": [
+            {"name": "web", "image": IMAGE, "env": [{"name": "PASSWORD", "value": "<reduced: 9 characters>"}]}
+        ]
+    }
+    plan, after = hardened(spec)
+    assert "reduced" not in encode(plan).decode()
+    assert after["containers"][0]["env"] == spec["containers"][0]["env"]
+
+
+LEVELS = st.builds(
+    LevelVersion,
+    st.sampled_from([Level.BASELINE, Level.RESTRICTED]),
+    st.builds(Version, st.sampled_from([19, 25, 31, 37])),
+)
+CONTEXTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "privileged": st.booleans(),
+        "allowPrivilegeEscalation": st.booleans(),
+        "runAsNonRoot": st.booleans(),
+        "runAsUser": st.sampled_from([0, 1000]),
+        "procMount": st.sampled_from(["Default", "Unmasked"]),
+        "seccompProfile": st.sampled_from([{"type": "Unconfined"}, {"type": "RuntimeDefault"}]),
+        "capabilities": st.fixed_dictionaries(
+            {}, optional={"add": st.lists(st.sampled_from(["CHOWN", "NET_ADMIN", "NET_BIND_SERVICE"]), max_size=3)}
+        ),
+    },
+)
+
+
+@given(LEVELS, st.lists(CONTEXTS, min_size=1, max_size=3), st.sampled_from([0, 10001]))
+def test_whatever_was_hardened_meets_the_level(policy, contexts, user):
+    spec = {
+        "containers": [
+            {"name": f"c{number}", "image": IMAGE, "securityContext": context}
+            for number, context in enumerate(contexts)
+        ]
+    }
+    try:
+        _, after = hardened(spec, policy, user=user)
+    except InputError:
+        assert violations(spec, policy) == ()
+    else:
+        assert violations(after, policy) == ()
+
+
+def test_a_pull_secret_is_added_to_the_workload_beside_those_of_its_service_account():
+    snapshot = cluster(
+        given_uid(deployment()),
+        service_account(imagePullSecrets=[{"name": "base"}]),
+        registry_secret("base", "other.example"),
+        registry_secret("mine", "registry.example"),
+    )
+    plan = pull_secret_plan(snapshot, find_workload(snapshot, "shop/web"), "mine")
+    added = plan.steps[0].patch[-1]
+    assert (added["op"], added["value"]) == ("add", [{"name": "base"}, {"name": "mine"}])
+    assert any("otherwise lose" in line for line in plan.impact)
+
+
+def test_a_pull_secret_for_the_service_account_restarts_nothing_and_says_so():
+    snapshot = cluster(
+        given_uid(deployment()), given_uid(service_account()), registry_secret("mine", "registry.example")
+    )
+    plan = pull_secret_plan(snapshot, find_workload(snapshot, "shop/web"), "mine", to_account=True)
+    assert plan.steps[0].target.kind == "ServiceAccount"
+    assert any("rollout restart deployment/web" in line for line in plan.impact)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "message"),
+    [
+        ([], "cannot be used to pull: not there"),
+        ([registry_secret("mine", "other.example")], "is for other.example"),
+        ([registry_secret("mine", error="not valid JSON")], "cannot be used to pull: not valid JSON"),
+    ],
+)
+def test_a_pull_secret_that_would_not_help_is_refused(secrets, message):
+    snapshot = cluster(given_uid(deployment()), service_account(), *secrets)
+    with pytest.raises(InputError, match=message):
+        pull_secret_plan(snapshot, find_workload(snapshot, "shop/web"), "mine")
+
+
+def test_a_token_that_nobody_needs_is_not_mounted_any_more():
+    snapshot = cluster(given_uid(deployment()), service_account())
+    plan = token_plan(snapshot, find_workload(snapshot, "shop/web"))
+    assert plan.steps[0].patch[-1]["path"] == "/spec/template/spec/automountServiceAccountToken"
+    off = cluster(given_uid(deployment(spec=pod_spec(automountServiceAccountToken=False))))
+    with pytest.raises(InputError, match="not mounted already"):
+        token_plan(off, find_workload(off, "shop/web"))
+
+
+def test_a_namespace_gets_a_level_that_everything_in_it_meets():
+    snapshot = cluster(given_uid(namespace("shop", enforce="baseline")), deployment(), pod())
+    plan = relabel_plan(snapshot, "shop", LevelVersion(Level.RESTRICTED, Version(37)))
+    values = {one["path"].rpartition("~1")[2]: one["value"] for one in plan.steps[0].patch if one["op"] != "test"}
+    assert values == {"enforce": "restricted", "enforce-version": "v1.37"}
+
+
+def test_a_namespace_in_which_something_would_be_refused_is_not_relabelled():
+    snapshot = cluster(given_uid(namespace("shop", enforce="baseline")), deployment(), pod(spec=BARE))
+    with pytest.raises(RefusedError, match="1 pod or workload would be refused at restricted:latest: Pod shop/web"):
+        relabel_plan(snapshot, "shop", RESTRICTED)
+
+
+def test_a_template_that_would_be_refused_counts_although_no_pod_of_it_runs():
+    snapshot = cluster(given_uid(namespace("shop", enforce="baseline")), deployment(spec=BARE))
+    with pytest.raises(RefusedError, match=r"Deployment\.apps shop/web"):
+        relabel_plan(snapshot, "shop", RESTRICTED)
+
+
+def test_nothing_is_proven_where_pods_could_not_be_read():
+    gap = Gap(Area.OBJECTS, str(POD), GapReason.FORBIDDEN, "pods is forbidden")
+    snapshot = cluster(given_uid(namespace("shop", enforce="baseline")), gaps=(gap,))
+    with pytest.raises(RefusedError, match=r"not proven.*forbidden"):
+        relabel_plan(snapshot, "shop", RESTRICTED)
+
+
+def test_warning_of_a_level_needs_no_proof():
+    snapshot = cluster(given_uid(namespace("shop", enforce="baseline")), pod(spec=BARE))
+    assert relabel_plan(snapshot, "shop", RESTRICTED, mode=Mode.WARN).steps
+
+
+def test_a_workload_that_is_not_there_is_answered_with_those_that_are():
+    with pytest.raises(InputError, match=r"In shop there are: web"):
+        find_workload(cluster(deployment()), "shop/wbe")
+
+
+def test_two_workloads_of_one_name_are_told_apart_by_their_kind():
+    snapshot = cluster(deployment(), {**deployment(), "kind": "StatefulSet"})
+    with pytest.raises(InputError, match=r"shop/deployment\.apps/web, shop/statefulset\.apps/web|2 workloads"):
+        find_workload(snapshot, "shop/web")
+    assert find_workload(snapshot, "shop/deployment/web").ref == "Deployment.apps shop/web"
+
+
+def test_on_the_lab_the_refused_workload_is_hardened_and_the_plan_verified(tmp_path):
+    now = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+    lab = build(tmp_path / "lab", "pod-security-refused", now)
+    snapshot = read_files([str(lab.manifests)], now=now)
+    plan = hardening_plan(snapshot, find_workload(snapshot, "payments/fraud-check"), RESTRICTED)
+    target, journal = LabTarget(lab), Journal(tmp_path / "journal.jsonl")
+    confirm = preview(plan, target, journal=journal).confirm
+    outcome = apply(plan, target, confirm, journal=journal, options=Options(patience=0))
+    assert outcome.status is ChangeStatus.APPLIED
+    assert {answer.state for answer in outcome.answers} == {AnswerState.FIXED}
+    again = find_workload(read_files([str(lab.manifests)], now=now), "payments/fraud-check")
+    assert evaluate(read_subject(again, as_pod=True), RESTRICTED) == ()
