@@ -9,7 +9,7 @@ from k8srun.certificates.case import Case, Judgement, World, party_of, ruled_out
 from k8srun.certificates.catalogue import entry_of
 from k8srun.certificates.causes import CAUSES
 from k8srun.certificates.clues import CLUES, address_of
-from k8srun.certificates.entry import RUNBOOK, Party
+from k8srun.certificates.entry import RUNBOOK, WEBHOOK_RUNBOOK, Party
 from k8srun.certificates.fixes.commands import quote
 from k8srun.certificates.fixes.registry import FIXES
 from k8srun.certificates.impact import affected, seen_from, since
@@ -47,7 +47,7 @@ def diagnose_case(case: Case) -> Diagnosis:
         recognised=True,
         family=case.symptom.family,
         domain=DOMAIN,
-        runbook=RUNBOOK,
+        runbook=_runbook(case),
         meaning=entry.meaning,
         seen_from=seen_from(case),
         affected=affected(case, first),
@@ -69,6 +69,13 @@ def judge(cause: str, case: Case) -> Judgement:
     if judgement.status is CauseStatus.OPEN and cause in _NEED_A_HINT and _is_plain_go(case.symptom):
         return ruled_out("Go would have named the trusted CA of the issuer's name that it tried in vain", "the message")
     return judgement
+
+
+def _runbook(case: Case) -> str:
+    """Webhooks and what is aggregated have one of their own: it shows all of them, and how to get past them."""
+    wrapper = case.symptom.wrapper
+    called = case.server is not None and case.server.connection.caller is not None
+    return WEBHOOK_RUNBOOK if called or wrapper.webhook or wrapper.service else RUNBOOK
 
 
 def _cause(cause: str, case: Case) -> Cause:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 RUNBOOK = "x509-error"
+WEBHOOK_RUNBOOK = "webhook-tls"
 
 
 class Stage(IntEnum):

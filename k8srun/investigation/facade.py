@@ -40,6 +40,8 @@ from k8srun.sources.options import SourceOptions
 if TYPE_CHECKING:
     import pandas as pd
 
+_PATIENCE_SECONDS = 15.0  # a signer takes seconds on a busy cluster
+
 
 def start(
     runbook: str = "",
@@ -52,6 +54,7 @@ def start(
     endpoint: str = "",
     lab: bool = False,
     incident: str = "",
+    default_incident: str = "",
     namespaces: Sequence[str] = (),
     allow_exec: bool = False,
     secrets: bool = False,
@@ -62,12 +65,14 @@ def start(
     Args:
         runbook: id of the runbook that calls: a live cluster is asked only for what its questions need. Empty: for
             everything that the base tier may read.
+        default_incident: the incident of the lab where that is used and none is named.
         now: the time to judge dates by, RFC 3339; empty is the clock. The other arguments are those of
             `k8srun.sources.options.SourceOptions`.
 
     Raises:
         InputError: an argument cannot be used; the message says which and what to do.
     """
+    on_lab = lab or not any((snapshot, context, kubeconfig, from_paths, host_root, endpoint))
     options = SourceOptions(
         snapshot=snapshot,
         context=context,
@@ -75,8 +80,8 @@ def start(
         from_paths=tuple(from_paths),
         host_root=host_root,
         endpoint=endpoint,
-        lab=lab or not any((snapshot, context, kubeconfig, from_paths, host_root, endpoint)),
-        incident=incident,
+        lab=on_lab,
+        incident=incident or (default_incident if on_lab else ""),
         namespaces=tuple(namespaces),
         allow_exec=allow_exec,
         secrets=secrets,
@@ -167,18 +172,26 @@ class Investigation(CertificateQuestions, CertificateChanges):
             symptom = self.lab.symptom
         return plan_of(symptom, self.snapshot, self.now, kubeconfig_views(self.snapshot))
 
+    @property
+    def can_change(self) -> bool:
+        """Whether there is a cluster, or the lab, that a plan could be applied to; files and snapshots are none."""
+        return self.lab is not None or self._options.live
+
     def preview(self, plan: Plan) -> Preview:
         """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""
         return preview(plan, target_of(self._options, self.lab), journal=Journal(default_path(os.environ)))
 
-    def apply(self, plan: Plan, *, confirm: str) -> Outcome:
+    def apply(self, plan: Plan, *, confirm: str, done: Sequence[int] = ()) -> Outcome:
         """Apply a plan that was previewed; an empty `confirm` only previews it.
+
+        Args:
+            done: numbers of the host steps whose commands a person has run.
 
         Raises:
             RefusedError: the confirmation is not the one for what would be done now; nothing was changed.
         """
         target = target_of(self._options, self.lab)
-        options = Options(checks=CHECKS, snapshot=self._again)
+        options = Options(checks=CHECKS, snapshot=self._again, by_hand=frozenset(done), patience=_PATIENCE_SECONDS)
         outcome = apply(plan, target, confirm, journal=Journal(default_path(os.environ)), options=options)
         if outcome.status is not ChangeStatus.PREVIEWED:
             self._changes.append(outcome)

@@ -16,6 +16,7 @@ from k8srun.certificates.fixes.commands import (
     restart,
     set_ca,
 )
+from k8srun.certificates.fixes.webhooks import served_secret
 from k8srun.certificates.inventory import Holder
 from k8srun.certificates.roles import BY_ID
 from k8srun.certificates.shapes import at, text
@@ -40,7 +41,7 @@ def give_right_ca(case: Case) -> Fix:
             fetch_ca(case.world.distribution),
         )
     if view.connection.caller:
-        return _ca_bundle(view.connection.caller)
+        return _ca_bundle(case, view, view.connection.caller)
     use = view.connection.config
     if use is None:
         return _flag(case, view)
@@ -162,7 +163,7 @@ def mend_damaged(case: Case) -> Fix:
     )
 
 
-def _ca_bundle(caller: Caller) -> Fix:
+def _ca_bundle(case: Case, view: View, caller: Caller) -> Fix:
     namespace, service = text(at(caller.config, "service", "namespace")), text(at(caller.config, "service", "name"))
     name = object_key(caller.item)[1]
     path = f"/webhooks/{caller.number}/clientConfig/caBundle"
@@ -175,11 +176,21 @@ def _ca_bundle(caller: Caller) -> Fix:
         f"Put the CA that signed the certificate of service {namespace}/{service} into the caBundle of {caller.place}"
         " (where cert-manager or a Helm chart writes it, mend that: it would put the old one back)",
         (
-            f"kubectl -n {quote(namespace)} get secret SECRET -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt",
+            *_fetched(case, view),
             f"kubectl patch {caller.kind.kind.lower()} {quote(name)} --type=json -p '{patch}'",
         ),
         "from a workstation with the right to change it",
     )
+
+
+def _fetched(case: Case, view: View) -> tuple[str, ...]:
+    """How to come by the CA as `ca.crt`: from the node's file that holds it, else from where issuers write it."""
+    found = _signer(case, view)
+    if found:
+        return fetch_ca(case.world.distribution, found)
+    namespace, secret = served_secret(view, case)
+    words = f"kubectl -n {quote(namespace or 'NAMESPACE')} get secret {quote(secret or 'SECRET')}"
+    return (f"{words} -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt",)
 
 
 def _flag(case: Case, view: View) -> Fix:
