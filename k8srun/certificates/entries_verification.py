@@ -151,6 +151,7 @@ _DATES: tuple[Entry, ...] = (
 )
 
 _HOST = r"""['"]?(?P<name>[\w.:*\[\]-]*[\w*\]])['"]?"""
+_ODD_HOST = r"(?P<name>[^\n]*)"  # whatever was dialled: Go puts it into its message as it is, empty too
 _NAME_CAUSES = ("san-missing", "wrong-endpoint")
 
 _NAMES: tuple[Entry, ...] = (
@@ -177,7 +178,10 @@ _NAMES: tuple[Entry, ...] = (
         "x509: certificate is not valid for any names, but wanted to match api.example.com",
         "The certificate holds no subject alternative name of the kind that is needed.",
         ("no-san", "wrong-endpoint"),
-        spellings(rf"certificate is not valid for any names, but wanted to match {_HOST}"),
+        spellings(
+            rf"certificate is not valid for any names, but wanted to match {_HOST}",
+            rf"certificate is not valid for any names, but wanted to match ?{_ODD_HOST}",
+        ),
         Party.SERVER,
         Stage.NAME,
     ),
@@ -189,6 +193,8 @@ _NAMES: tuple[Entry, ...] = (
         spellings(
             rf"certificate is valid for (?P<names>\S[^\n]*?), not {_HOST}",
             rf"certificate is valid for \d+ (?:names|IP SANs), but none matched {_HOST}",
+            rf"certificate is valid for (?P<names>\S[^\n]*?), not ?{_ODD_HOST}",
+            rf"certificate is valid for \d+ (?:names|IP SANs), but none matched ?{_ODD_HOST}",
             rf"(?:Hostname|IP address) mismatch, certificate is not valid for {_HOST}",
             rf"no alternative certificate subject name matches target (?:host ?name|ipv[46] address) {_HOST}",
             rf"certificate subject name {_HOST} does not match target host name",

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from OpenSSL._util import ffi, lib
 
 from k8srun.certificates.catalogue import CATALOGUE
 from k8srun.certificates.messages import TRIGGER, normalized, read
+from k8srun.certificates.verifier.hostnames import hostname_error
 from k8srun.certificates.wrappers import address_of
+from k8srun.x509.gotext import parse_ip
+from tests.certificates import der
 from tests.certificates.message_cases import CASES
+from tests.certificates.model import key, leaf
 
 UNKNOWN = "x509: certificate signed by unknown authority"
 # The verify codes that the catalogue knows, and the family of each.
@@ -146,6 +150,35 @@ def test_of_equal_messages_the_first_is_taken():
 )
 def test_what_is_no_certificate_error_is_not_taken_for_one(text):
     assert read(text) is None
+
+
+NAMELESS = leaf("api", key("P-256", 1), None).certificate()
+NAMED = leaf("api", key("P-256", 1), None, der.dns("a.example"), der.dns("b.example")).certificate()
+ANYTHING_DIALLED = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=40).filter(
+    lambda host: parse_ip(host.strip("[]")) is None and host.lower() not in {"a.example", "b.example", "api"}
+)
+
+
+@given(ANYTHING_DIALLED)
+@example("")
+@example("api_server")
+@example("api example")
+@example("münchen.example")
+@example("-")
+def test_gos_message_on_names_is_known_whatever_host_was_dialled(host):
+    for certificate, family in ((NAMELESS, "x509-no-names"), (NAMED, "x509-name-mismatch")):
+        message = hostname_error(certificate, host)
+        symptom = read(f"Unable to connect to the server: tls: failed to verify certificate: {message}")
+        assert symptom is not None, message
+        assert family in {symptom.family, *symptom.also}
+
+
+@pytest.mark.parametrize("host", ["api", "api-1.example", "*.example", "my_host", "10.0.0.1:6443", "münchen.example"])
+def test_the_host_that_was_dialled_is_read_as_it_stands(host):
+    for message in (f"certificate is not valid for any names, but wanted to match {host}",
+                    f"certificate is valid for a.example, not {host}"):  # fmt: skip
+        assert read(f"x509: {message}").wanted == host
+        assert read(f'Post "https://x": tls: failed to verify certificate: x509: {message}"').wanted == host
 
 
 def test_secrets_do_not_survive():
