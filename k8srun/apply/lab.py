@@ -1,7 +1,8 @@
 """A lab as what plans are applied to: its manifests are the cluster, and nothing but this module admits anything.
 
-The same uids, versions, tests and field managers as with a server. Nobody authorizes, no webhook or policy is asked, no
-default is filled in: whoever shows the result says that it is simulated.
+The same uids, versions, tests and field managers as with a server. Nothing is refused for want of a permission (the
+lab's roles and bindings only tell who may), no webhook or policy is asked, no default is filled in: whoever shows the
+result says that it is simulated.
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ from k8srun.apply.labstore import Key, LabStore, key_of
 from k8srun.apply.refusals import failure
 from k8srun.apply.simulate import afterwards
 from k8srun.apply.target import ApiObject, NotDone, Request, Written
+from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.chain import Authorization
+from k8srun.authorization.fixes.after import RBAC_KINDS
 from k8srun.change import ClusterIdentity, FailureKind
 from k8srun.errors import InputError
 from k8srun.jsonpatch import PatchError, equal
-from k8srun.kinds import NAMESPACE, RESOURCES, SECRET, SERVICE_ACCOUNT, Resource
+from k8srun.kinds import NAMESPACE, RESOURCES, SECRET, SERVICE_ACCOUNT, Kind, Resource
 from k8srun.lab import Lab
 from k8srun.lab.kubeconfigs import certificate_of
 from k8srun.lab.node import PKI
 from k8srun.marks import authored
 from k8srun.permission import Permission, PermissionCheck
 from k8srun.plan import Action, ObjectRef
+from k8srun.snapshot import Need, Snapshot
 
 _SYSTEM: Key = (NAMESPACE, "", "kube-system")
 
@@ -96,8 +101,27 @@ class LabTarget:
             return Written(deepcopy(after))
 
     def check(self, permission: Permission, user: str = "", groups: tuple[str, ...] = ()) -> PermissionCheck:
-        """Nobody authorizes in a lab: not known."""
-        return PermissionCheck(permission, None, "the lab authorizes nobody")
+        """The answer of the lab's roles and bindings. A server would ask them; the lab's writes do not."""
+        identity = Identity(user, groups)
+        if not user:
+            names, groups = self._who()
+            if not names:
+                return PermissionCheck(permission, None, "the lab's kubeconfig names nobody by a certificate")
+            identity = Identity(names[0], groups).as_authenticated()
+        decision = Authorization.of(self._rbac()).review(identity, Attributes.of(permission))
+        return PermissionCheck(permission, decision.allowed, decision.reason)
+
+    def _rbac(self) -> Snapshot:
+        """The roles and bindings as they are now: all of them, so that a no is a no."""
+        objects: dict[Kind, list[ApiObject]] = {kind: [] for kind in RBAC_KINDS}
+        for key, item in self._store.objects().items():
+            if key[0] in objects:
+                objects[key[0]].append(item)
+        return Snapshot(
+            self._lab.now,
+            objects={kind: tuple(items) for kind, items in objects.items()},
+            observed=frozenset(Need.objects(kind) for kind in RBAC_KINDS),
+        )
 
     def _current(self, request: Request) -> ApiObject | None:
         """The object, once everything holds that the request expects of it."""
