@@ -117,10 +117,14 @@ def _beyond_limits(
             for one in containers:
                 for name, least in amounts["min"].items():
                     if one.requests.get(name, Decimal(0)) < least:
-                        yield _limit(item, f"container {one.container} asks for less {name} than its minimum {least:f}")
+                        yield _limit(
+                            item, f"container {one.container} asks for less {name} than its minimum {_shown(least)}"
+                        )
                 for name, most in amounts["max"].items():
                     if name not in one.limits or one.limits[name] > most:
-                        yield _limit(item, f"container {one.container} has no {name} limit up to its maximum {most:f}")
+                        yield _limit(
+                            item, f"container {one.container} has no {name} limit up to its maximum {_shown(most)}"
+                        )
 
 
 def _limit(item: JsonObject, reason: str) -> Obstacle:
@@ -143,7 +147,8 @@ def _beyond_quota(
                 yield Obstacle(name, f"container {visible(needed, limit=63)} must say {resource}")
             elif needed is not None and used.get(resource, Decimal(0)) + needed > most:
                 left = most - used.get(resource, Decimal(0))
-                yield Obstacle(name, f"{resource}: one pod needs {needed:f}, {left:f} of {most:f} is left")
+                told = f"one pod needs {_shown(needed)}, {_shown(left)} of {_shown(most)} is left"
+                yield Obstacle(name, f"{visible(resource, limit=200)}: {told}")
 
 
 def _needed(resource: str, containers: tuple[ContainerResources, ...]) -> Decimal | str | None:
@@ -191,6 +196,10 @@ def _amounts(value: object, where: str) -> Amounts:
         if isinstance(value, Mapping)
         else {}
     )
+
+
+def _shown(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
 
 
 def _of_namespace(snapshot: Snapshot, kind: Kind, namespace: str) -> Iterator[JsonObject]:

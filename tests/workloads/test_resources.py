@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from k8srun.errors import InputError
+from k8srun.workloads.resources import container_resources, obstacles, parse_quantity
+from tests.workloads.cluster import cluster, container, deployment, pod_spec, template_of
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("250m", "0.25"), ("1", "1"), ("1.5", "1.5"), (".5", "0.5"), ("2.", "2"), ("1Ki", "1024"),
+        ("1.5Gi", "1610612736"),
+        ("1k", "1000"), ("1e3", "1000"), ("1E3", "1000"), ("1E", "1000000000000000000"), ("100n", "0.0000001"),
+        ("-1", "-1"),
+        (2, "2"),
+    ],
+)  # fmt: skip
+def test_quantities_are_read_as_the_api_writes_them(text, number):
+    assert parse_quantity(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "m", "1 Gi", "1gi", "1KiB", "1m5", "one", True, None, "0x10", "١"])
+def test_what_is_no_quantity_is_refused(text):
+    with pytest.raises(InputError, match="is no quantity"):
+        parse_quantity(text)
+
+
+def limit_range(namespace: str = "shop", **fields) -> dict:
+    spec = {"limits": [{"type": "Container", **fields}, {"type": "Pod", "max": {"cpu": "1m"}}]}
+    return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "all", "namespace": namespace}, "spec": spec}
+
+
+def quota(hard: dict, used: dict | None = None, **spec) -> dict:
+    metadata = {"name": "all", "namespace": "shop"}
+    status = {"hard": hard, "used": used or {}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": metadata,
+        "spec": {"hard": hard, **spec},
+        "status": status,
+    }
+
+
+def asking(requests: dict | None = None, limits: dict | None = None) -> dict:
+    resources = {"requests": requests or {}, "limits": limits or {}}
+    return deployment(spec=pod_spec(container(resources=resources)))
+
+
+def reasons(item: dict, *others: dict) -> list[str]:
+    return [one.reason for one in obstacles(cluster(item, *others), template_of(item))]
+
+
+def completed(item: dict, *others: dict):
+    (found,) = container_resources(cluster(item, *others), template_of(item))
+    return found
+
+
+def test_what_a_container_leaves_out_is_filled_in_as_the_server_does():
+    found = completed(
+        asking(limits={"memory": "1Gi"}), limit_range(default={"cpu": "1"}, defaultRequest={"cpu": "100m"})
+    )
+
+    assert found.requests == {"cpu": Decimal("0.1"), "memory": Decimal(2**30)}
+    assert found.limits == {"cpu": Decimal(1), "memory": Decimal(2**30)}
+    assert found.defaulted == ("limits.cpu", "requests.cpu")
+
+
+def test_a_request_that_is_left_out_is_the_limit_before_it_is_a_default():
+    found = completed(asking(limits={"cpu": "2"}), limit_range(defaultRequest={"cpu": "100m"}))
+
+    assert found.requests == {"cpu": Decimal(2)}
+
+
+def test_a_maximum_is_the_default_limit_and_a_limit_the_default_request():
+    found = completed(asking(), limit_range(max={"cpu": "2"}))
+
+    assert (found.requests, found.limits) == ({"cpu": Decimal(2)}, {"cpu": Decimal(2)})
+
+
+def test_what_is_outside_of_a_limit_range_is_an_obstacle():
+    assert reasons(asking({"cpu": "10m"}), limit_range(min={"cpu": "50m"})) == [
+        "container web asks for less cpu than its minimum 0.05"
+    ]
+    assert reasons(asking(limits={"cpu": "3"}), limit_range(max={"cpu": "2"})) == [
+        "container web has no cpu limit up to its maximum 2"
+    ]
+    assert reasons(asking({"cpu": "50m"}, {"cpu": "2"}), limit_range(min={"cpu": "50m"}, max={"cpu": "2"})) == []
+    assert reasons(asking(limits={"cpu": "3"}), limit_range("other", max={"cpu": "2"})) == []
+
+
+def test_what_a_quota_has_left_decides():
+    used_up = quota({"requests.cpu": "2", "pods": "5"}, {"requests.cpu": "1900m", "pods": "5"})
+
+    assert reasons(asking({"cpu": "200m"}), used_up) == [
+        "requests.cpu: one pod needs 0.2, 0.1 of 2 is left", "pods: one pod needs 1, 0 of 5 is left",
+    ]  # fmt: skip
+    assert reasons(asking({"cpu": "100m"}), quota({"requests.cpu": "2"}, {"requests.cpu": "1900m"})) == []
+
+
+def test_a_quota_of_limits_refuses_a_pod_that_says_none():
+    assert reasons(asking({"memory": "1Gi"}), quota({"limits.memory": "2Gi"})) == [
+        "container web must say limits.memory"
+    ]
+    assert (
+        reasons(asking({"memory": "1Gi"}), quota({"limits.memory": "2Gi"}), limit_range(default={"memory": "1Gi"}))
+        == []
+    )
+
+
+def test_quotas_with_scopes_and_of_other_things_are_left_out():
+    assert reasons(asking(), quota({"pods": "0"}, scopes=["Terminating"]), quota({"services": "0"})) == []
