@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from k8srun.network.addresses import Block, merged
+from k8srun.network.cells import Ports
 from k8srun.network.classes import Space, bits_of
 from k8srun.network.pods import Pod, many
 from k8srun.network.ports import Connections
-from k8srun.network.reach import Reach
-from k8srun.network.relation import Ports
+from k8srun.network.reach import Reach, Rectangle
+
+T = TypeVar("T")
 
 Why = Callable[[Pod | Block, Pod | Block, Connections], str]
 """The reason why ports from one side to another are unknown."""
@@ -51,6 +54,11 @@ class Unit:
     pods: Mapping[int, tuple[Pod, ...]]
     sides: int
 
+    @property
+    def one(self) -> Pod:
+        """Any of its pods."""
+        return next(iter(self.pods.values()))[0]
+
 
 def units(space: Space, by: By) -> tuple[Unit, ...]:
     """The pods or workloads of a network, by name."""
@@ -75,13 +83,44 @@ def rows(reach: Reach, by: By, why: Why) -> Iterator[Row]:
     Args:
         why: the reason why ports between two sides are unknown.
     """
-    mapper = _Mapper(reach, by)
+    mapper = Mapper(reach, by)
     for unit in mapper.units:
-        yield from mapper.from_unit(unit, why)
-    yield from mapper.from_outside(why)
+        inside, outside = mapper.from_unit(unit)
+        for name, found in sorted(inside.items()):
+            yield mapper.row(unit.name, name, found, why)
+        for block, ports in merged_ranges(outside):
+            yield mapper.row(unit.name, str(block), Found(ports, unit.one, block), why)
+    found_outside = mapper.from_outside()
+    coming = [(block, unit, ports) for unit in mapper.units for block, ports in merged_ranges(found_outside[unit.name])]
+    for block, unit, ports in sorted(coming, key=lambda one: (one[0], one[1].name)):
+        yield mapper.row(str(block), unit.name, Found(ports, block, unit.one), why)
 
 
-class _Mapper:
+def merged_ranges(sides: Mapping[Block, T]) -> list[tuple[Block, T]]:
+    """Adjacent ranges of addresses of which the same holds as one, sorted."""
+    groups: list[tuple[T, list[Block]]] = []
+    for block, value in sides.items():
+        same = next((blocks for known, blocks in groups if known == value), None)
+        if same is None:
+            groups.append((value, [block]))
+        else:
+            same.append(block)
+    found = [(block, value) for value, blocks in groups for block in merged(blocks)]
+    return sorted(found, key=lambda pair: pair[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What connects two ends, and two of their pods: where something is unknown, two between which it is."""
+
+    ports: Ports
+    source: Pod | Block
+    destination: Pod | Block
+
+
+class Mapper:
+    """The map from the point of view of pods or workloads."""
+
     def __init__(self, reach: Reach, by: By) -> None:
         self._space = reach.space
         self.units = units(reach.space, by)
@@ -96,42 +135,54 @@ class _Mapper:
             for bit in bits_of(rectangle.sources & reach.space.pods):
                 self._by_source.setdefault(bit, []).append(index)
 
-    def from_unit(self, unit: Unit, why: Why) -> Iterator[Row]:
-        """The rows of which this is the source."""
-        inside: dict[str, _Found] = {}
-        outside: dict[int, Ports] = {}
+    def from_unit(self, unit: Unit) -> tuple[dict[str, Found], dict[Block, Ports]]:
+        """What a unit reaches: other units by name, and ranges of outside addresses."""
+        inside: dict[str, Found] = {}
+        outside: dict[Block, Ports] = {}
         chosen = {index for bit in bits_of(unit.sides) for index in self._by_source.get(bit, ())}
         for index in sorted(chosen):
             rectangle = self._rectangles[index]
             callers = self._members(unit, rectangle.sources)
             for target in self._within(rectangle.destinations & self._space.pods):
-                receivers = self._members(target, rectangle.destinations)
+                receivers = self._members(target, rectangle.destinations) if target is unit else ()
                 # A pod reaches itself whatever the policies say: that is no pair.
                 if target is unit and callers == receivers and not many(callers):
                     continue
-                inside[target.name] = _merged(inside.get(target.name), rectangle.ports, callers[0], receivers[0])
+                inside[target.name] = self._merged(inside.get(target.name), rectangle, callers[0], target)
             for bit in bits_of(rectangle.destinations & self._space.outside):
-                outside[bit] = _both(outside.get(bit), rectangle.ports)
-        for name, found in sorted(inside.items()):
-            yield self._row((unit.name, name), found, why)
-        one = next(iter(unit.pods.values()))[0]
-        for block, ports in self._ranges(outside):
-            yield self._row((unit.name, str(block)), _Found(ports, one, block), why)
+                block = self._block(bit)
+                outside[block] = _both(outside.get(block), rectangle.ports)
+        return inside, outside
 
-    def from_outside(self, why: Why) -> Iterator[Row]:
-        """The rows whose source is outside, by range and then destination."""
-        found: dict[str, dict[int, Ports]] = {}
+    def from_outside(self) -> dict[str, dict[Block, Ports]]:
+        """By unit, the ranges of outside addresses that reach it."""
+        found: dict[str, dict[Block, Ports]] = {unit.name: {} for unit in self.units}
         for rectangle in self._rectangles:
-            callers = rectangle.sources & self._space.outside
+            callers = [self._block(bit) for bit in bits_of(rectangle.sources & self._space.outside)]
             for unit in self._within(rectangle.destinations & self._space.pods) if callers else ():
-                sides = found.setdefault(unit.name, {})
-                for bit in bits_of(callers):
-                    sides[bit] = _both(sides.get(bit), rectangle.ports)
-        by_name = {unit.name: unit for unit in self.units}
-        result = [(block, name, ports) for name, sides in found.items() for block, ports in self._ranges(sides)]
-        for block, name, ports in sorted(result):
-            one = next(iter(by_name[name].pods.values()))[0]
-            yield self._row((str(block), name), _Found(ports, block, one), why)
+                sides = found[unit.name]
+                for block in callers:
+                    sides[block] = _both(sides.get(block), rectangle.ports)
+        return found
+
+    def row(self, source: str, destination: str, found: Found, why: Why) -> Row:
+        """The row of two ends."""
+        connections, ports = self._space.ports.connections, found.ports
+        unknown = connections(ports.maybe & ~ports.sure)
+        reason = why(found.source, found.destination, unknown) if unknown else ""
+        return Row(source, destination, connections(ports.sure), unknown, reason)
+
+    def _block(self, bit: int) -> Block:
+        return self._space.addresses.blocks[bit - self._space.first_range]
+
+    def _merged(self, known: Found | None, rectangle: Rectangle, source: Pod, target: Unit) -> Found:
+        ports = rectangle.ports
+        if known is None:
+            return Found(ports, source, self._members(target, rectangle.destinations)[0])
+        both = _both(known.ports, ports)
+        if ports.maybe == ports.sure:
+            return Found(both, known.source, known.destination)
+        return Found(both, source, self._members(target, rectangle.destinations)[0])
 
     def _members(self, unit: Unit, sides: int) -> list[Pod]:
         classes = self._space.classes
@@ -150,36 +201,6 @@ class _Mapper:
             chosen = {unit.name: unit for number in numbers for unit in self._unit_of_class[number]}
             found = self._targets[sides] = tuple(chosen.values())
         return found
-
-    def _ranges(self, sides: Mapping[int, Ports]) -> Iterator[tuple[Block, Ports]]:
-        by_ports: dict[Ports, list[Block]] = {}
-        for bit, ports in sides.items():
-            by_ports.setdefault(ports, []).append(self._space.addresses.blocks[bit - self._space.first_range])
-        found = [(block, ports) for ports, blocks in by_ports.items() for block in merged(blocks)]
-        return iter(sorted(found))
-
-    def _row(self, names: tuple[str, str], found: _Found, why: Why) -> Row:
-        connections, ports = self._space.ports.connections, found.ports
-        unknown = connections(ports.maybe & ~ports.sure)
-        reason = why(found.source, found.destination, unknown) if unknown else ""
-        return Row(*names, connections(ports.sure), unknown, reason)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What connects two units, and two of their pods: where something is unknown, two between which it is."""
-
-    ports: Ports
-    source: Pod | Block
-    destination: Pod | Block
-
-
-def _merged(known: _Found | None, ports: Ports, source: Pod, destination: Pod) -> _Found:
-    if known is None:
-        return _Found(ports, source, destination)
-    if ports.maybe == ports.sure:
-        return _Found(_both(known.ports, ports), known.source, known.destination)
-    return _Found(_both(known.ports, ports), source, destination)
 
 
 def _both(known: Ports | None, more: Ports) -> Ports:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from k8srun.network.addresses import Block
+from k8srun.network.cells import Ports
 from k8srun.network.classes import Space, bits_of
 from k8srun.network.cluster import Network
 from k8srun.network.policy import Direction
-from k8srun.network.relation import Ports, Relation, Relations
+from k8srun.network.relation import Relation, Relations
 
 
 @dataclass(frozen=True, slots=True)

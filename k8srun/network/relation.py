@@ -6,41 +6,18 @@ the tiers decide: Admin, NetworkPolicy, Baseline. What is not known is carried a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple, TypeVar
 
+from k8srun.network.cells import OUTCOMES, Cells, Ports, State, applied, either, joined, mapped, pairs
 from k8srun.network.classes import Members, PodClass, Space, bits_of
 from k8srun.network.pods import ContainerPort
-from k8srun.network.policy import Action, Addresses, Direction, Pods, Policy, Rule, Tier
+from k8srun.network.policy import Addresses, Direction, Pods, Policy, Rule, Tier
 from k8srun.network.ports import BrokenPort, NamedPort, PortRange
-
-A = TypeVar("A")
-B = TypeVar("B")
-
-
-class Ports(NamedTuple):
-    """Sets of ports: those surely allowed (or matched), and those possibly."""
-
-    sure: int
-    maybe: int
-
 
 Relation = tuple[tuple[int, Ports], ...]
 """Disjoint sets of sides with the ports they share; what is in none is denied."""
-
-
-class _State(NamedTuple):
-    """What can have become of each port: still undecided, allowed, denied, passed to the next tier."""
-
-    undecided: int
-    allowed: int = 0
-    denied: int = 0
-    passed: int = 0
-
-
-_Cells = dict[_State, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +36,7 @@ class Relations:
         self._rules: dict[tuple[int, tuple[ContainerPort, ...]], Relation] = {}
         self._known: dict[tuple[object, ...], Relation] = {}
         self._equal: dict[Relation, Relation] = {}
+        self._main = sum(1 << pods.bits[0] for pods in space.classes)
         self._selected = {direction: self._select(direction) for direction in Direction}
         # Equal priorities next to each other, the least first: that is the order in which tiers ask.
         self._order = {id(policy): number for number, policy in enumerate(_ordered(space.network.policies))}
@@ -66,7 +44,7 @@ class Relations:
     def of(self, number: int, direction: Direction) -> Relation:
         """The relation of the class of that number; equal ones are one object."""
         pods = self._space.classes[number]
-        chosen = tuple(sorted(self._selected[direction].get(number, ()), key=lambda one: self._order[id(one.policy)]))
+        chosen = self._chosen(number, direction)
         named = pods.ports if direction is Direction.INGRESS else ()
         key = (direction, tuple((id(one.policy), one.sure) for one in chosen), named, pods.first.host_network)
         found = self._known.get(key)
@@ -75,14 +53,26 @@ class Relations:
             found = self._known[key] = self._equal.setdefault(computed, computed)
         return found
 
+    def selected_by(self, policy: Policy) -> Iterator[int]:
+        """The numbers of the classes that a policy is about, surely or possibly."""
+        bits = bits_of(self._space.subjects(policy).maybe & self._main)
+        return (self._space.class_of_bit[bit] for bit in bits)
+
+    def same_without(self, policy: Policy, number: int, direction: Direction) -> bool:
+        """Whether the relation of a class would be the same without one of the policies."""
+        others = [one for one in self._chosen(number, direction) if one.policy is not policy]
+        return self._relation(self._space.classes[number], direction, others) == self.of(number, direction)
+
+    def _chosen(self, number: int, direction: Direction) -> tuple[_Selected, ...]:
+        return tuple(sorted(self._selected[direction].get(number, ()), key=lambda one: self._order[id(one.policy)]))
+
     def _select(self, direction: Direction) -> dict[int, list[_Selected]]:
         space = self._space
-        main = sum(1 << pods.bits[0] for pods in space.classes)
         selected: dict[int, list[_Selected]] = {}
         for policy in space.network.policies:
             if direction in policy.rules:
                 subjects = space.subjects(policy)
-                for bit in bits_of(subjects.maybe & main):
+                for bit in bits_of(subjects.maybe & self._main):
                     one = _Selected(policy, bool(subjects.sure >> bit & 1))
                     selected.setdefault(space.class_of_bit[bit], []).append(one)
         return selected
@@ -91,7 +81,7 @@ class Relations:
         space = self._space
         if space.network.doubts:
             return ((space.everyone, Ports(0, space.ports.all)),)
-        cells: _Cells = {_State(space.ports.all): space.everyone}
+        cells: Cells = {State(space.ports.all): space.everyone}
         by_tier = {tier: [one for one in chosen if one.policy.tier is tier] for tier in Tier}
         cells = self._ranked(cells, by_tier[Tier.ADMIN], direction, pods)
         cells = self._network_policies(cells, by_tier[Tier.NETWORK], direction, pods)
@@ -106,25 +96,25 @@ class Relations:
                 result[ports] = result.get(ports, 0) | sides
         return tuple((sides, ports) for ports, sides in sorted(result.items()))
 
-    def _ranked(self, cells: _Cells, chosen: Iterable[_Selected], direction: Direction, pods: PodClass) -> _Cells:
+    def _ranked(self, cells: Cells, chosen: Iterable[_Selected], direction: Direction, pods: PodClass) -> Cells:
         """The cells after a tier whose first matching rule decides. What it passes is undecided again."""
         for _, group in groupby(chosen, key=lambda one: one.policy.priority):
             # Of several policies at one priority any may come first: every outcome of each is possible.
             outcomes = [self._first_match(cells, one, direction, pods) for one in group]
             cells = outcomes[0]
             for other in outcomes[1:]:
-                cells = _either(cells, other)
-        return _mapped(cells, lambda state: _State(state.undecided | state.passed, state.allowed, state.denied))
+                cells = either(cells, other)
+        return mapped(cells, lambda state: State(state.undecided | state.passed, state.allowed, state.denied))
 
-    def _first_match(self, cells: _Cells, one: _Selected, direction: Direction, pods: PodClass) -> _Cells:
+    def _first_match(self, cells: Cells, one: _Selected, direction: Direction, pods: PodClass) -> Cells:
         for rule in one.policy.rules[direction]:
             matched = self._matches(rule, one.policy, direction, pods)
-            cells = _applied(cells, matched, _OUTCOMES[rule.action], sure=one.sure)
+            cells = applied(cells, matched, OUTCOMES[rule.action], sure=one.sure)
         return cells
 
     def _network_policies(
-        self, cells: _Cells, chosen: Sequence[_Selected], direction: Direction, pods: PodClass
-    ) -> _Cells:
+        self, cells: Cells, chosen: Sequence[_Selected], direction: Direction, pods: PodClass
+    ) -> Cells:
         """The cells after the NetworkPolicies: their union decides for good about the pods that one of them selects."""
         if not chosen:
             return cells
@@ -133,16 +123,16 @@ class Relations:
         for one in chosen:
             for rule in one.policy.rules[direction]:
                 for sides, ports in self._matches(rule, one.policy, direction, pods):
-                    union = _joined(union, sides, ports if one.sure else Ports(0, ports.maybe))
+                    union = joined(union, sides, ports if one.sure else Ports(0, ports.maybe))
         # What policies mean for the host's network is not defined, and a node always reaches its own pods.
         undefined = self._space.everyone if pods.first.host_network else self._space.hosts
-        union = _joined(union, undefined, Ports(0, everything))
+        union = joined(union, undefined, Ports(0, everything))
         isolated = any(one.sure for one in chosen) and not pods.first.host_network
-        result: _Cells = {}
-        for (state, sides), (ports, members) in _pairs(cells, union):
+        result: Cells = {}
+        for (state, sides), (ports, members) in pairs(cells, union):
             common = sides & members
             if common:
-                decided = _State(
+                decided = State(
                     0 if isolated else state.undecided,
                     state.allowed | (state.undecided & ports.maybe),
                     state.denied | (state.undecided & ~ports.sure),
@@ -159,8 +149,8 @@ class Relations:
             union: dict[Ports, int] = {Ports(0, 0): self._space.everyone}
             for members, resolves in self._peers(rule, policy):
                 for sides, ports in self._ports(rule, named if direction is Direction.INGRESS else None, resolves):
-                    union = _joined(union, members.sure & sides, ports)
-                    union = _joined(union, members.maybe & sides, Ports(0, ports.maybe))
+                    union = joined(union, members.sure & sides, ports)
+                    union = joined(union, members.maybe & sides, Ports(0, ports.maybe))
             found = tuple((sides, ports) for ports, sides in union.items() if ports.maybe)
             self._rules[key] = found
         return found
@@ -209,85 +199,3 @@ class Relations:
 
 def _ordered(policies: Iterable[Policy]) -> list[Policy]:
     return sorted(policies, key=lambda policy: (list(Tier).index(policy.tier), policy.priority))
-
-
-def _allow(state: _State, ports: Ports) -> _State:
-    return state._replace(
-        undecided=state.undecided & ~ports.sure, allowed=state.allowed | (state.undecided & ports.maybe)
-    )
-
-
-def _deny(state: _State, ports: Ports) -> _State:
-    return state._replace(
-        undecided=state.undecided & ~ports.sure, denied=state.denied | (state.undecided & ports.maybe)
-    )
-
-
-def _pass(state: _State, ports: Ports) -> _State:
-    return state._replace(
-        undecided=state.undecided & ~ports.sure, passed=state.passed | (state.undecided & ports.maybe)
-    )
-
-
-_OUTCOMES = {Action.ALLOW: _allow, Action.DENY: _deny, Action.PASS: _pass}
-
-
-def _applied(
-    cells: _Cells,
-    matched: Iterable[tuple[int, Ports]],
-    outcome: Callable[[_State, Ports], _State],
-    *,
-    sure: bool,
-) -> _Cells:
-    result: _Cells = {}
-    matched = tuple(matched)
-    for state, sides in cells.items():
-        left = sides
-        for members, ports in matched:
-            common = left & members
-            if common:
-                after = outcome(state, ports if sure else Ports(0, ports.maybe))
-                result[after] = result.get(after, 0) | common
-                left &= ~members
-        if left:
-            result[state] = result.get(state, 0) | left
-    return result
-
-
-def _mapped(cells: _Cells, change: Callable[[_State], _State]) -> _Cells:
-    result: _Cells = {}
-    for state, sides in cells.items():
-        after = change(state)
-        result[after] = result.get(after, 0) | sides
-    return result
-
-
-def _either(one: _Cells, other: _Cells) -> _Cells:
-    """Cells that have every outcome of both, and are undecided only where both are."""
-    result: _Cells = {}
-    for (state, sides), (second, members) in _pairs(one, other):
-        if sides & members:
-            both = _State(
-                state.undecided & second.undecided, *(a | b for a, b in zip(state[1:], second[1:], strict=True))
-            )
-            result[both] = result.get(both, 0) | (sides & members)
-    return result
-
-
-def _pairs(one: dict[A, int], other: dict[B, int]) -> Iterator[tuple[tuple[A, int], tuple[B, int]]]:
-    return (((a, b), (c, d)) for a, b in one.items() for c, d in other.items())
-
-
-def _joined(union: dict[Ports, int], sides: int, ports: Ports) -> dict[Ports, int]:
-    """The union with some more ports for some of the sides."""
-    if not sides or not ports.maybe:
-        return union
-    result: dict[Ports, int] = {}
-    for known, members in union.items():
-        common = members & sides
-        if common:
-            both = Ports(known.sure | ports.sure, known.maybe | ports.maybe)
-            result[both] = result.get(both, 0) | common
-        if members & ~sides:
-            result[known] = result.get(known, 0) | (members & ~sides)
-    return result

@@ -11,10 +11,11 @@ from k8srun.network.matching import described
 from k8srun.network.obstacle import Obstacle
 from k8srun.network.pods import Pod
 from k8srun.network.question import Flow, flow
+from k8srun.network.services import Service, ServicePort
 from k8srun.network.targets import Target
 from k8srun.network.world import World
 
-_DNS = (
+DNS_SERVICES = (
     "kube-system/kube-dns",
     "kube-system/coredns",
     "kube-system/rke2-coredns-rke2-coredns",
@@ -32,10 +33,8 @@ def on_the_way(world: World, found: Flow, end: Target, port: int) -> Iterator[Ob
         yield from _of_pod(found.destination, port, end)
     yield from _of_plugin(world, found)
     yield from _of_node(world, found)
-    if isinstance(found.source, Pod) and end.service is None and not end.by_name:
-        yield from _dns(world, found.source, blocks=False)
-    elif isinstance(found.source, Pod):
-        yield from _dns(world, found.source, blocks=end.by_name)
+    if isinstance(found.source, Pod):
+        yield from dns_obstacles(world, found.source, blocks=end.by_name)
     elif end.service and not end.service.local and end.service.type in {"NodePort", "LoadBalancer"}:
         message = "externalTrafficPolicy is Cluster: a node may put its own address in place of the client's"
         yield Obstacle("source-address-translated", message, end.service.resource)
@@ -77,19 +76,25 @@ def _of_node(world: World, found: Flow) -> Iterator[Obstacle]:
                     yield Obstacle("own-node", message, f"Node {node.name}")
 
 
-def _dns(world: World, source: Pod, *, blocks: bool) -> Iterator[Obstacle]:
-    for name in _DNS:
+def resolvers(world: World) -> Iterator[tuple[Service, ServicePort]]:
+    """The Services of the cluster's DNS that have pods, each with its UDP port."""
+    for name in DNS_SERVICES:
         namespace, _, service_name = name.partition("/")
         service = world.services.get((namespace, service_name))
-        if service is None or not service.pods:
-            continue
+        port = next((port for port in service.ports if port.protocol == "UDP"), None) if service else None
+        if service and service.pods and port:
+            yield service, port
+
+
+def dns_obstacles(world: World, source: Pod, *, blocks: bool = False) -> Iterator[Obstacle]:
+    """Whether a pod is kept from asking the cluster's DNS; nothing where no DNS Service is known."""
+    for service, port in resolvers(world):
         resolver = service.pods[0]
-        port = next((one for one in service.ports if one.protocol == "UDP"), None)
-        number = (service.target(port, resolver) if port else None) or 53
-        found = flow(world.policies, source, resolver, "UDP", number)
+        number = service.target(port, resolver) or port.number
+        found = flow(world.policies, source, resolver, port.protocol, number)
         if found.verdict is Verdict.DENIED:
             denied = found.egress if found.egress.verdict is Verdict.DENIED else found.ingress
-            message = f"{described(source)} cannot ask DNS ({number}/UDP): {denied.reason}"
-            do = f"Allow egress to the pods of {service.resource} on 53/UDP and 53/TCP."
+            message = f"{described(source)} cannot ask DNS ({number}/{port.protocol}): {denied.reason}"
+            do = f"Allow egress to the pods of {service.resource} on {number}/UDP and {number}/TCP."
             yield Obstacle("dns-egress-closed", message, denied.policy, blocks, do)
         return
