@@ -1,9 +1,10 @@
-"""`k8srun image`: what an image reference means."""
+"""`k8srun image`: what an image reference means, and whether its registry hands it out."""
 
 from __future__ import annotations
 
 import click
 
+from k8srun.cli.image_check import check
 from k8srun.cli.options import output_option
 from k8srun.codec import pretty
 from k8srun.workloads.images import parse_image
@@ -13,11 +14,12 @@ SCHEMA = "k8srun.dev/image-parse/v1"
 
 @click.group()
 def image() -> None:
-    """Image references.
+    """Image references, and whether a registry hands them out.
 
     \b
-    Example:
+    Examples:
       k8srun image parse nginx
+      k8srun image check nginx:1.29
     """
 
 
@@ -49,3 +51,6 @@ def parse(*, reference: str, output: str) -> None:
         click.echo(f"{name:10} {value or '-'}")
     if found.tag and found.digest:
         click.echo("The digest decides what is pulled; the tag is not looked at.")
+
+
+image.add_command(check)
