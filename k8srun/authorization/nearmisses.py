@@ -224,7 +224,7 @@ def _meant(request: Attributes, known: Sequence[ApiResource]) -> Iterator[ApiRes
         same_group = [item for item in exact if item.group == request.group]
         yield from same_group or exact
         return
-    near = difflib.get_close_matches(wrong, {item.plural for item in known}, n=2, cutoff=0.8)
+    near = difflib.get_close_matches(wrong, {item.plural for item in known}, n=2, cutoff=0.75)
     yield from (item for item in known if item.plural in near)
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import urllib3
 
+from k8srun.assessment.checks import CHECKS
 from k8srun.authorization.attributes import Attributes, Identity, review_of
 from k8srun.authorization.chain import NEEDS, Authorization
+from k8srun.authorization.escalation import may_write_binding, may_write_role
+from k8srun.authorization.parse import Reader
+from k8srun.authorization.paths import attack_paths
+from k8srun.checks import evaluate
 from k8srun.codec import encode, parse_json
+from k8srun.findings import Verdict
 from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, RESOURCES, ROLE, ROLE_BINDING, Kind
 from k8srun.snapshot import ServerInfo, Snapshot
 from tests.authorization.generated import NAMESPACES, Generated
@@ -99,10 +107,8 @@ def namespaces(control_plane) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def ask(control_plane):
-    """Post reviews concurrently over connections that stay open, and give back the statuses in order."""
-    import urllib3
-
+def send(control_plane):
+    """Send requests concurrently over connections that stay open, and give back status and answer of each, in order."""
     # One pool with room for every thread; that of the control plane keeps a single connection.
     credential = control_plane._credential("kubernetes-super-admin", ("system:masters",))
     with (
@@ -112,13 +118,25 @@ def ask(control_plane):
         ThreadPoolExecutor(8) as threads,
     ):
 
-        def one(review) -> dict[str, Any]:
-            headers = {"Content-Type": "application/json"}
-            answer = pool.request("POST", control_plane.server + REVIEWS, body=encode(review), headers=headers)
-            assert answer.status == 201, answer.data
-            return parse_json(answer.data)["status"]
+        def one(request) -> tuple[int, Any]:
+            method, path, body, headers = request
+            headers = {"Content-Type": "application/json", **headers}
+            answer = pool.request(method, control_plane.server + path, body=encode(body), headers=headers)
+            return answer.status, parse_json(answer.data)
 
-        yield lambda reviews: list(threads.map(one, reviews))
+        yield lambda requests: list(threads.map(one, requests))
+
+
+@pytest.fixture(scope="module")
+def ask(send):
+    """Post reviews and give back their statuses."""
+
+    def answers(reviews) -> list[dict[str, Any]]:
+        found = send([("POST", REVIEWS, review, {}) for review in reviews])
+        assert {status for status, _ in found} <= {201}
+        return [answer["status"] for _, answer in found]
+
+    return answers
 
 
 @pytest.mark.slow
@@ -149,3 +167,162 @@ def test_every_review_of_a_generated_cluster_is_answered_as_the_server_answers_i
     assert {decision.reason for decision in ours if not decision.allowed and "[" not in decision.reason} == {
         reason for reason in said if "[" not in reason
     }
+
+
+RBAC = "rbac.authorization.k8s.io"
+WRITERS = "authz-writers"
+
+
+def power(prefix: str, number: int, user: str, namespace: str, rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A ClusterRole of these rules and its binding to a user, in a namespace or everywhere."""
+    name = f"{prefix}power-{number}"
+    subject = {"kind": "Group" if user == WRITERS else "User", "apiGroup": RBAC, "name": user}
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    binding = {"kind": "RoleBinding" if namespace else "ClusterRoleBinding", "metadata": metadata}
+    reference = {"apiGroup": RBAC, "kind": "ClusterRole", "name": name}
+    return [
+        {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules},
+        {"apiVersion": f"{RBAC}/v1", **binding, "roleRef": reference, "subjects": [subject]},
+    ]
+
+
+def over_rbac(verbs: list[str], resources: list[str], names: list[str] | None = None) -> dict[str, Any]:
+    rule: dict[str, Any] = {"apiGroups": [RBAC], "resources": resources, "verbs": verbs}
+    return {**rule, "resourceNames": names} if names else rule
+
+
+def powers(prefix: str) -> list[dict[str, Any]]:
+    """Writers of RBAC, and users who may escalate or bind, everywhere, somewhere, or only some names."""
+    every = ["roles", "clusterroles", "rolebindings", "clusterrolebindings"]
+    given = [
+        (WRITERS, "", [over_rbac(["create", "update"], every)]),
+        ("jane", "", [over_rbac(["escalate"], ["clusterroles"])]),
+        ("Jane", NAMESPACES[0], [over_rbac(["escalate", "bind"], ["roles", "clusterroles"])]),
+        ("web", "", [over_rbac(["escalate"], ["clusterroles"], [f"{prefix}cr-1", f"{prefix}cr-2"])]),
+        ("web", "", [over_rbac(["bind"], ["clusterroles", "roles"], [f"{prefix}cr-1", f"{prefix}r-1"])]),
+        ("nobody", "", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]),
+        ("oidc:eve/ops", "", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+                              {"nonResourceURLs": ["*"], "verbs": ["*"]}]),
+        ("bob@example.com", NAMESPACES[1], [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+                                           {"nonResourceURLs": ["*"], "verbs": ["*"]}]),
+    ]  # fmt: skip
+    return [
+        item for number, (user, space, rules) in enumerate(given) for item in power(prefix, number, user, space, rules)
+    ]
+
+
+def wanted_role(generated: Generated, held: list[dict[str, Any]], names: list[str]) -> tuple[dict[str, Any], bool]:
+    """A role that somebody wants to write, of rules by chance or of rules that others hold; and whether it is new."""
+    chance = generated.random
+    namespace = chance.choice((*NAMESPACES, "", ""))
+    rules = generated._rules(in_namespace=bool(namespace))
+    pool = [rule for rule in held if not (namespace and "nonResourceURLs" in rule)]
+    rules = chance.sample(pool, 1) if chance.random() < 0.4 else rules
+    exists = not namespace and chance.random() < 0.4
+    name = chance.choice(names) if exists else f"{generated.prefix}new"
+    item: dict[str, Any] = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "Role" if namespace else "ClusterRole",
+        "metadata": {"name": name, **({"namespace": namespace} if namespace else {})},
+        "rules": rules,
+    }
+    if not namespace and not exists and chance.random() < 0.2:
+        item["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": {"authz": "none"}}]}
+    return item, not exists
+
+
+@pytest.mark.slow
+def test_escalation_and_bind_are_judged_as_the_server_judges_real_writes_under_impersonation(
+    control_plane, namespaces, send
+):
+    generated = Generated(99, "authz-esc-")
+    extra = powers(generated.prefix)
+    try:
+        for item in (*generated.objects, *extra):
+            control_plane.create(collection(item), item)
+        settled(control_plane, generated)
+        rbac = Authorization.of(observed(control_plane)).rbac
+        held = [rule for item in (*generated.objects, *extra) for rule in item.get("rules", ())]
+        names = [f"{generated.prefix}cr-{number}" for number in range(1, 7)]
+        requests, ours = [], []
+        for _ in range(600):
+            identity = generated.identity()
+            headers = {"Impersonate-User": identity.user, "Impersonate-Group": WRITERS}
+            who = Identity(identity.user, (WRITERS,)).as_impersonated()
+            if generated.random.random() < 0.5:
+                item, creates = wanted_role(generated, held, names)
+                namespace, name = item["metadata"].get("namespace", ""), item["metadata"]["name"]
+                role = Reader().role(item, namespace, name)
+                verdict = may_write_role(rbac, who, role, creates=creates)
+                path = collection(item) if creates else f"{collection(item)}/{name}"
+            else:
+                item = generated.random.choice([item for item in generated.objects if "roleRef" in item])
+                item = {**item, "metadata": {**item["metadata"], "name": f"{generated.prefix}new"}}
+                namespace, creates = item["metadata"].get("namespace", ""), True
+                verdict = may_write_binding(rbac, who, Reader().binding(item, namespace, "new"))
+                path = collection(item)
+            requests.append(("POST" if creates else "PUT", f"{path}?dryRun=All", item, headers))
+            ours.append(verdict)
+        answers = send(requests)
+    finally:
+        remove(control_plane, generated.prefix)
+
+    wrong = [
+        (request, verdict, status, answer.get("message"))
+        for request, verdict, (status, answer) in zip(requests, ours, answers, strict=True)
+        if status not in ({200, 201} if verdict.allowed else {404} if verdict.missing_role else {403})
+    ]
+    assert wrong == []
+    assert {"escalate", "bind", "held", ""} <= {verdict.by for verdict in ours}
+    assert {True, False} == {verdict.allowed for verdict in ours}
+    assert any(verdict.missing_role for verdict in ours)
+    assert any(verdict.aggregation for verdict in ours)
+
+
+def bootstrap(control_plane) -> Snapshot:
+    """What the server made by itself."""
+    whole = observed(control_plane)
+    label = "kubernetes.io/bootstrapping"
+    own = {
+        kind: tuple(item for item in items if label in (item["metadata"].get("labels") or {}))
+        for kind, items in whole.objects.items()
+    }
+    return replace(whole, objects=own)
+
+
+def test_the_default_roles_of_the_server_are_read_without_a_fault_and_none_dangles(control_plane):
+    rbac = Authorization.of(bootstrap(control_plane)).rbac
+
+    assert rbac.faults == ()
+    assert rbac.dangling == ()
+    assert {"cluster-admin", "admin", "edit", "view"} <= {role.name for role in rbac.roles.values() if role.system}
+
+
+def test_aggregation_of_authored_manifests_gives_the_default_roles_as_the_controller_wrote_them(control_plane):
+    served = bootstrap(control_plane)
+    authored = tuple(
+        {
+            **item,
+            "metadata": {"name": item["metadata"]["name"], "labels": item["metadata"]["labels"]},
+            "rules": [] if item.get("aggregationRule") else item["rules"],
+        }
+        for item in served.of(CLUSTER_ROLE)
+    )
+    stored = Authorization.of(served).rbac.roles
+    ours = Authorization.of(replace(served, objects={**served.objects, CLUSTER_ROLE: authored})).rbac.roles
+
+    aggregated = [key for key, role in stored.items() if role.aggregated]
+    assert len(aggregated) >= 3
+    for key in aggregated:
+        assert ours[key].rules == stored[key].rules, key
+
+
+def test_the_systems_own_grants_are_noise_to_the_checks_of_grants_and_to_attack_paths(control_plane):
+    served = bootstrap(control_plane)
+    grants = [check for check in CHECKS if check.id.startswith("RBAC-") and set(check.needs) <= set(NEEDS)]
+
+    results = {check.id: evaluate(check, served, datetime.now(UTC)).verdict for check in grants}
+    assert len(grants) > 10
+    assert set(results.values()) == {Verdict.PASS}, results
+    paths = attack_paths(Authorization.of(served).rbac, served)
+    assert (paths.paths, bool(paths.system)) == ((), True)

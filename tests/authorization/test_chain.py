@@ -1,0 +1,189 @@
+"""The authorizers around RBAC: their order, what of them can be evaluated, and what says unknown."""
+
+from __future__ import annotations
+
+import pytest
+
+from k8srun.authorization.abac import read_policies
+from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.chain import Authorization
+from k8srun.authorization.eks import read_eks_access
+from k8srun.distribution import Distribution
+from k8srun.errors import InputError
+from k8srun.hostfiles import HostFile, Topic
+from tests.authorization.cluster import ADMIN, binding, cluster_role, rule, snapshot
+
+MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+JANE = Identity("jane")
+GET = Attributes("get", "", "pods", namespace="shop")
+READER = (cluster_role("reader", rule("get", "pods")), binding("shop", "b", "ClusterRole reader", "User jane"))
+DELETE = Attributes("delete", "", "pods", namespace="shop")
+
+
+def apiserver(*flags: str) -> HostFile:
+    container = {"name": "kube-apiserver", "command": ["kube-apiserver", *flags]}
+    document = {"kind": "Pod", "metadata": {"name": "kube-apiserver"}, "spec": {"containers": [container]}}
+    return HostFile(MANIFEST, Topic.MANIFEST, host="node-1", document=document)
+
+
+def chain(*flags: str, files: tuple[HostFile, ...] = (), distribution: Distribution | None = None, eks=None):
+    seen = snapshot(*READER, files=(apiserver(*flags), *files) if flags else files)
+    return Authorization.of(seen, distribution=distribution, eks=eks)
+
+
+def config(*types: str) -> HostFile:
+    document = {"kind": "AuthorizationConfiguration", "authorizers": [{"type": item, "name": item} for item in types]}
+    return HostFile("/etc/kubernetes/authz.yaml", Topic.CONFIG, host="node-1", document=document)
+
+
+def policies(*lines: str) -> HostFile:
+    return HostFile("/etc/kubernetes/abac.jsonl", Topic.CONFIG, host="node-1", text="\n".join(lines))
+
+
+def policy(**spec) -> str:
+    import json
+
+    return json.dumps({"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": spec})
+
+
+def test_without_any_sign_of_the_modes_rbac_is_assumed_and_that_is_said():
+    found = chain()
+
+    assert found.modes.assumed
+    assert (found.review(JANE, GET).allowed, found.review(JANE, DELETE).allowed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "get", "delete"),
+    [
+        ("Node,RBAC", True, False),
+        ("Webhook,RBAC", None, None),
+        ("RBAC,Webhook", True, None),
+        ("AlwaysAllow", True, True),
+        ("RBAC,AlwaysAllow", True, True),
+        ("AlwaysDeny", False, False),
+        ("Webhook,AlwaysAllow", None, None),
+        ("RBAC,Magic", True, None),
+    ],
+)
+def test_the_first_authorizer_with_an_opinion_decides_and_one_out_of_sight_makes_it_unknown(mode, get, delete):
+    found = chain(f"--authorization-mode={mode}")
+
+    if "Magic" in mode:
+        get = None  # nothing is known of a server that does not start like this
+    assert (found.review(JANE, GET).allowed, found.review(JANE, DELETE).allowed) == (get, delete)
+
+
+def test_an_api_server_without_the_flag_allows_everything():
+    decision = chain("--secure-port=6443").review(JANE, DELETE)
+    assert (decision.allowed, decision.authorizer) == (True, "AlwaysAllow")
+
+
+def test_a_nodes_no_is_unknown_and_everybody_elses_is_not():
+    found = chain("--authorization-mode=Node,RBAC")
+    node = Identity("system:node:node-1", ("system:nodes",))
+
+    assert found.review(node, GET).allowed is None
+    assert "Node" in found.review(node, GET).unknown[0]
+    assert found.review(Identity("system:node:node-1"), GET).allowed is False
+
+
+def test_an_authorization_configuration_replaces_the_flag():
+    flags = ("--authorization-config=/etc/kubernetes/authz.yaml", "--authorization-mode=AlwaysAllow")
+
+    assert chain(*flags, files=(config("Node", "RBAC"),)).review(JANE, DELETE).allowed is False
+    assert chain(*flags, files=(config("RBAC", "Webhook"),)).review(JANE, DELETE).allowed is None
+    unread = chain(*flags).review(JANE, GET)
+    assert unread.allowed is None
+    assert "was not read" in unread.unknown[0]
+    assert "an authorizer that is none" in chain(*flags, files=(config("Oracle"),)).review(JANE, GET).unknown[0]
+
+
+ABAC = ("--authorization-mode=ABAC,RBAC", "--authorization-policy-file=/etc/kubernetes/abac.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("spec", "identity", "request_", "allowed"),
+    [
+        ({"user": "jane", "namespace": "shop", "resource": "pods"}, JANE, DELETE, True),
+        ({"user": "jane", "namespace": "shop", "resource": "pods", "readonly": True}, JANE, DELETE, False),
+        ({"user": "jane", "namespace": "stock", "resource": "pods"}, JANE, DELETE, False),
+        ({"user": "jane", "namespace": "*", "resource": "*", "apiGroup": "*"}, JANE, DELETE, True),
+        ({"user": "*", "namespace": "*", "resource": "*"}, JANE, DELETE, False),
+        ({"user": "*", "namespace": "*", "resource": "*"}, JANE.as_authenticated(), DELETE, True),
+        ({"group": "ops", "namespace": "*", "resource": "*"}, Identity("bob", ("ops",)), DELETE, True),
+        ({"user": "jane", "group": "ops", "namespace": "*", "resource": "*"}, JANE, DELETE, False),
+        ({"namespace": "*", "resource": "*"}, JANE, DELETE, False),
+        ({"user": "jane", "nonResourcePath": "/health*"}, JANE, Attributes("get", path="/healthz"), True),
+        ({"user": "jane", "nonResourcePath": "/health*"}, JANE, Attributes("get", path="/metrics"), False),
+        ({"user": "jane", "nonResourcePath": "*"}, JANE, DELETE, False),
+    ],
+)
+def test_an_abac_policy_allows_what_its_line_says(spec, identity, request_, allowed):
+    found = chain(*ABAC, files=(policies("# a comment", "", policy(**spec)),)).review(identity, request_)
+
+    assert found.allowed is allowed
+    assert ("line 3" in found.reason) is allowed
+
+
+def test_abac_without_its_file_makes_every_no_unknown():
+    found = chain(*ABAC)
+    assert found.review(JANE, DELETE).allowed is None
+    assert "abac.jsonl" in found.review(JANE, DELETE).unknown[0]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"user": "jane"}', policy(user=3), policy(user="jane", readonly="yes")])
+def test_a_broken_policy_file_is_named_with_its_line(line):
+    with pytest.raises(InputError) as caught:
+        read_policies(f"\n{line}\n", where="abac.jsonl")
+    assert caught.value.where == "abac.jsonl:2"
+    assert chain(*ABAC, files=(policies(line),)).review(JANE, DELETE).allowed is None
+
+
+@pytest.mark.parametrize("name", ["EKS", "GKE", "AKS", "DOKS"])
+def test_on_a_managed_cluster_a_no_is_unknown_and_a_yes_is_not(name):
+    found = chain(distribution=Distribution(name, managed=True))
+
+    assert found.review(JANE, GET).allowed is True
+    assert found.review(JANE, DELETE).allowed is None
+
+
+def entry(*policies_: tuple[str, list[str]], user="arn:aws:sts::1:assumed-role/ops/x", groups=()):
+    associated = [
+        {
+            "policyArn": f"arn:aws:eks::aws:cluster-access-policy/{name}",
+            "accessScope": {"type": "namespace" if spaces else "cluster", "namespaces": spaces},
+        }
+        for name, spaces in policies_
+    ]
+    inner = {"principalArn": "arn:aws:iam::1:role/ops", "username": user, "kubernetesGroups": list(groups)}
+    return {"accessEntry": inner, "associatedAccessPolicies": associated}
+
+
+def test_eks_access_entries_that_are_given_decide():
+    eks = read_eks_access([entry(("AmazonEKSClusterAdminPolicy", ["sh*"]), user="jane")])
+    found = chain(distribution=Distribution("EKS", managed=True), eks=eks)
+
+    assert found.review(JANE, DELETE).authorizer == "EKS access entries"
+    assert found.review(JANE, Attributes("delete", "", "pods", namespace="stock")).allowed is False
+    assert found.review(JANE, Attributes("delete", "", "nodes")).allowed is False
+    assert found.review(Identity("bob"), DELETE).allowed is False
+
+
+def test_an_eks_policy_is_judged_by_the_cluster_role_of_its_purpose():
+    eks = read_eks_access([entry(("AmazonEKSEditPolicy", []), user="bob")])
+    seen = snapshot(cluster_role("edit", rule("delete", "pods")), cluster_role("x", ADMIN))
+    found = Authorization.of(seen, distribution=Distribution("EKS", managed=True), eks=eks)
+
+    assert found.review(Identity("bob"), DELETE).allowed is True
+    assert found.review(Identity("bob"), Attributes("delete", "", "nodes")).allowed is False
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, [3], [{"principalArn": "arn:x"}], [{**entry(), "associatedAccessPolicies": [{}]}], ["arn:aws:iam::1:role/ops"],
+     [entry(("AmazonEKSViewPolicy", []))["accessEntry"] | {"kubernetesGroups": "dev"}]],
+)  # fmt: skip
+def test_access_entries_that_do_not_say_enough_are_refused(document):
+    with pytest.raises(InputError):
+        read_eks_access(document)

@@ -1,0 +1,325 @@
+"""The other questions: who can, what came close, what changed, what was used, what leads to cluster-admin."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.changes import permission_changes
+from k8srun.authorization.escalation import compound_requests, impersonation_requests
+from k8srun.authorization.model import Rule, Subject
+from k8srun.authorization.nearmisses import Miss, near_misses
+from k8srun.authorization.paths import attack_paths
+from k8srun.authorization.permissions import access_matrix, permissions_of
+from k8srun.authorization.usage import minimal_roles, read_audit, unused_grants
+from k8srun.authorization.whocan import who_can
+from tests.authorization.check_cases import GOOD, account, pod, token_secret
+from tests.authorization.cluster import ADMIN, authorization, binding, cluster_role, role, rule, urls
+
+WEB = Identity.of_service_account("shop", "web")
+GET_PODS = Attributes("get", "", "pods", namespace="shop")
+
+
+def holders(asked, request, **more):
+    return [str(holder.subject) for holder in who_can(asked, request, **more).holders]
+
+
+def test_who_can_names_every_holder_in_the_scope_and_system_masters():
+    asked = authorization(
+        cluster_role("reader", rule("get", "pods"), rule("get", "*/log"), urls("get", "/metrics")),
+        binding("", "all", "ClusterRole reader", "Group ops", "ServiceAccount web"),
+        binding("shop", "one", "ClusterRole reader", "ServiceAccount web", "User jane"),
+        binding("stock", "two", "ClusterRole reader", "User bob"),
+    )
+    masters = "Group system:masters"
+
+    assert holders(asked, GET_PODS) == [masters, "Group ops", "ServiceAccount shop/web", "User jane"]
+    assert holders(asked, Attributes("get", "", "pods")) == [masters, "Group ops"]
+    assert holders(asked, Attributes("get", "", "pods"), anywhere=True)[-2:] == ["User bob", "User jane"]
+    assert holders(asked, Attributes("get", path="/metrics")) == [masters, "Group ops"]
+    assert "User jane" in holders(asked, Attributes("get", "", "pods", "log", "shop"))
+    assert holders(asked, Attributes("delete", "", "pods", namespace="shop")) == [masters]
+
+
+def test_who_can_shows_what_runs_as_a_service_account_and_who_is_in_a_group():
+    asked = authorization(
+        *GOOD, binding("shop", "all", "Role reader", "Group system:serviceaccounts:shop", "Group system:authenticated")
+    )
+
+    found = {str(holder.subject): holder for holder in who_can(asked, GET_PODS).holders}
+    assert found["ServiceAccount shop/web"].workloads == ("Pod shop/web-0",)
+    assert found["Group system:serviceaccounts:shop"].meaning == "every ServiceAccount of namespace shop"
+    assert "any credentials" in found["Group system:authenticated"].meaning
+
+
+def test_who_can_agrees_with_the_reviews_of_everybody_it_names():
+    asked = authorization(*GOOD)
+
+    for request in (GET_PODS, Attributes("create", "", "pods"), Attributes("get", path="/healthz")):
+        for holder in who_can(asked, request).holders:
+            groups = (holder.subject.name,) if holder.subject.kind == "Group" else ()
+            assert asked.review(Identity(holder.subject.username, groups), request).allowed
+
+
+@pytest.mark.parametrize(
+    ("items", "request_", "kind", "says"),
+    [
+        ((), Attributes("get", "", "pod", namespace="shop"), Miss.MISSPELT_RESOURCE, "pods is meant"),
+        ((), Attributes("get", "", "podz", namespace="shop"), Miss.MISSPELT_RESOURCE, "pods is meant"),
+        ((), Attributes("list", "", "deployments"), Miss.OTHER_API_GROUP, "API group apps, not in the core group"),
+        ((), Attributes("list", "extensions", "ingresses"), Miss.OTHER_API_GROUP, "networking.k8s.io"),
+        (
+            (binding("stock", "b", "ClusterRole r", "ServiceAccount shop/web"),),
+            GET_PODS, Miss.OTHER_NAMESPACE, "allowed in namespace stock",
+        ),
+        (
+            (binding("shop", "b", "ClusterRole r", "ServiceAccount shop/web"),),
+            Attributes("get", "", "pods"), Miss.OTHER_NAMESPACE, "not at the cluster scope",
+        ),
+        (
+            (binding("shop", "b", "ClusterRole r", "ServiceAccount shop/web"),),
+            Attributes("get", "", "pods", "log", "shop"), Miss.SUBRESOURCE, "pods/log",
+        ),
+        (
+            (binding("shop", "b", "ClusterRole named", "ServiceAccount shop/web"),),
+            Attributes("list", "", "secrets", namespace="shop"), Miss.RESOURCE_NAMES, "a list carries no name",
+        ),
+        (
+            (binding("shop", "b", "ClusterRole r", "ServiceAccount shop/web"),),
+            Attributes("list", "", "pods", namespace="shop"), Miss.OTHER_VERB, "get is allowed on pods",
+        ),
+        ((binding("shop", "b", "Role gone", "ServiceAccount shop/web"),), GET_PODS, Miss.DANGLING_ROLE, "Role gone"),
+        ((binding("", "b", "ClusterRole r", "ServiceAccount web"),), GET_PODS, Miss.SUBJECT_SPELLING, "without a"),
+        ((binding("", "b", "ClusterRole r", "User shop:web"),), GET_PODS, Miss.SUBJECT_SPELLING, "User shop:web"),
+        ((binding("shop", "b", "ClusterRole r", "Group dev"),), GET_PODS, Miss.MISSING_GROUP, "the group dev"),
+        (
+            (binding("shop", "b", "ClusterRole wrong", "ServiceAccount web"),),
+            GET_PODS, Miss.MISSPELT_RESOURCE, "names the resource pod",
+        ),
+    ],
+)  # fmt: skip
+def test_a_denial_is_explained_by_what_comes_closest(items, request_, kind, says):
+    asked = authorization(
+        cluster_role("r", rule("get", "pods")),
+        cluster_role("named", rule("get,list", "secrets", names="tls")),
+        cluster_role("wrong", rule("get", "pod")),
+        *items,
+    )
+
+    found = {miss.kind: miss.message for miss in near_misses(asked, WEB, request_)}
+    assert says in found[kind]
+    assert asked.review(WEB, request_).allowed is False
+
+
+def test_the_request_that_was_meant_is_offered_and_would_pass():
+    asked = authorization(
+        cluster_role("r", rule("get", "deployments", group="apps")),
+        binding("shop", "b", "ClusterRole r", "ServiceAccount web"),
+    )
+
+    (first, *_) = near_misses(asked, WEB, Attributes("get", "", "deployment", namespace="shop", name="web"))
+    assert first.instead == Attributes("get", "apps", "deployments", namespace="shop", name="web")
+    assert asked.review(WEB, first.instead).allowed
+
+
+def test_nobody_is_advised_to_join_system_masters():
+    messages = [miss.message for miss in near_misses(authorization(*GOOD), WEB, Attributes("delete", "", "nodes"))]
+    assert not any("system:masters" in message for message in messages)
+
+
+def test_effective_permissions_join_every_way_to_a_rule_and_keep_namespaces_apart():
+    asked = authorization(
+        cluster_role("r", rule("get", "pods"), urls("get", "/metrics")),
+        binding("shop", "one", "ClusterRole r", "ServiceAccount web"),
+        binding("shop", "two", "ClusterRole r", "Group system:serviceaccounts"),
+        binding("stock", "three", "ClusterRole r", "ServiceAccount shop/web"),
+        binding("shop", "gone", "Role gone", "ServiceAccount web"),
+    )
+
+    found = permissions_of(asked, WEB)
+    assert [(item.namespace, len(item.grants)) for item in found.rules] == [("shop", 2), ("stock", 1)]
+    assert [binding.name for binding in found.dangling] == ["gone"]
+    assert permissions_of(asked, WEB, "").rules == ()
+
+
+def test_a_matrix_answers_each_subject_as_authenticated():
+    asked = authorization(
+        cluster_role("r", rule("get", "pods")), binding("shop", "b", "ClusterRole r", "Group system:authenticated")
+    )
+    subjects = [Subject("User", "jane"), Subject("ServiceAccount", "web", "shop"), Subject("Group", "dev")]
+
+    matrix = access_matrix(asked, subjects, [Attributes("", "", "pods")], ["get", "list"], "shop")
+    assert [[item.answer for item in row.decisions] for row in matrix.rows] == [
+        ["yes", "no"],
+        ["yes", "no"],
+        ["no", "no"],
+    ]
+
+
+def test_a_change_is_what_it_allows_not_how_it_is_written():
+    old = authorization(role("shop", "r", rule("get,list", "pods")), binding("shop", "b", "Role r", "User jane"))
+    same = authorization(
+        role("shop", "r", rule("get", "pods"), rule("list", "pods")), binding("shop", "c", "Role r", "User jane")
+    )
+    more = authorization(role("shop", "r", rule("get", "pods,secrets")), binding("shop", "b", "Role r", "User jane"))
+
+    assert permission_changes(old, same).changes == ()
+    (change,) = permission_changes(old, more).changes
+    assert (change.gained, change.lost) == (
+        (Rule(("get",), ("",), ("secrets",)),),
+        (Rule(("list",), ("",), ("pods",)),),
+    )
+    assert {grant.binding.name for grant in change.by} == {"b"}
+
+
+def test_what_is_held_everywhere_is_not_gained_again_in_a_namespace():
+    wide = (cluster_role("r", rule("get", "pods")), binding("", "b", "ClusterRole r", "User jane"))
+    assert (
+        permission_changes(
+            authorization(*wide), authorization(*wide, binding("shop", "b", "ClusterRole r", "User jane"))
+        ).changes
+        == ()
+    )
+
+
+def event(verb, user="system:serviceaccount:shop:web", *, decision="allow", uri="", **ref):
+    return json.dumps(
+        {
+            "stage": "ResponseComplete", "verb": verb, "user": {"username": user, "groups": ["system:authenticated"]},
+            "requestURI": uri, "annotations": {"authorization.k8s.io/decision": decision},
+            **({"objectRef": ref} if ref else {}),
+        }
+    )  # fmt: skip
+
+
+def test_an_audit_log_tells_which_grants_nobody_used():
+    asked = authorization(
+        role("shop", "r", rule("get,list", "pods"), rule("get", "secrets")),
+        role("shop", "idle", rule("delete", "pods")),
+        binding("shop", "b", "Role r", "ServiceAccount web"),
+        binding("shop", "i", "Role idle", "ServiceAccount web"),
+    )
+    log = read_audit([event("list", resource="pods", namespace="shop"), "{", "", event("get", decision="forbid",
+                      resource="secrets", namespace="shop", name="x")])  # fmt: skip
+
+    found = {item.binding.name: item for item in unused_grants(asked.rbac, log)}
+    assert log.unreadable == (2,)
+    assert [item.resources for item in found["b"].rules] == [("secrets",)]
+    assert (found["b"].whole, found["i"].whole) == (False, True)
+
+
+def test_the_least_role_of_an_audit_log_allows_what_was_done_and_nothing_else():
+    log = read_audit([
+        event("list", resource="pods", namespace="shop"),
+        event("get", resource="secrets", namespace="shop", name="tls"),
+        event("create", resource="pods", namespace="shop", name="made-by-the-server"),
+        event("create", resource="pods", subresource="exec", namespace="shop", name="web-0"),
+        event("get", uri="/metrics?x=1"),
+        event("delete", decision="forbid", resource="pods", namespace="shop", name="web-0"),
+    ])  # fmt: skip
+    roles = minimal_roles(log, "system:serviceaccount:shop:web", name="web")
+    bound = [
+        binding("shop", "b", "Role web", "ServiceAccount web"),
+        binding("", "c", "ClusterRole web", "ServiceAccount shop/web"),
+    ]
+    asked = authorization(*roles, *bound)
+
+    for seen in log.seen:
+        assert asked.review(seen.identity, seen.request).allowed is (seen.allowed is not False)
+    assert not asked.review(WEB, Attributes("get", "", "secrets", namespace="shop", name="other")).allowed
+
+
+def test_impersonation_and_upgrades_need_more_than_one_permission():
+    target = Identity("system:serviceaccount:shop:web", ("dev",))
+    assert impersonation_requests(target, uid="7", extra=("scopes",)) == (
+        Attributes("impersonate", "", "serviceaccounts", namespace="shop", name="web"),
+        Attributes("impersonate", "", "groups", name="dev"),
+        Attributes("impersonate", "authentication.k8s.io", "uids", name="7"),
+        Attributes("impersonate", "authentication.k8s.io", "userextras", "scopes"),
+    )
+    entered = Attributes("get", "", "pods", "exec", "shop", "web-0")
+    assert {item.verb for item in compound_requests(entered)} == {"get", "create"}
+    assert [item.verb for item in compound_requests(Attributes("patch", "", "pods"), creates=True)] == [
+        "patch",
+        "create",
+    ]
+
+
+STRONG = (
+    cluster_role("cluster-admin", ADMIN),
+    binding("", "operator", "ClusterRole cluster-admin", "ServiceAccount ops/operator"),
+    account("ops", "operator"),
+)
+
+
+@pytest.mark.parametrize(
+    ("rule_", "namespace", "more", "action"),
+    [
+        (rule("create", "pods"), "ops", (), "runs a pod as"),
+        (rule("patch", "deployments", group="apps"), "ops", (), "runs a workload as"),
+        (rule("create", "serviceaccounts/token"), "ops", (), "makes a token of"),
+        (rule("create", "serviceaccounts/token", names="operator"), "ops", (), "makes a token of"),
+        (rule("get", "secrets"), "ops", (token_secret("ops", "t", "operator"),), "reads the token Secret of"),
+        (rule("get", "secrets", names="t"), "ops", (token_secret("ops", "t", "operator"),), "reads the token"),
+        (rule("create", "pods/exec"), "ops", (pod("ops", "o", "operator"),), "runs a command in a pod of"),
+        (rule("patch", "pods"), "ops", (pod("ops", "o", "operator"),), "changes the image"),
+        (rule("impersonate", "serviceaccounts"), "ops", (), "impersonates ServiceAccount ops/operator"),
+        (rule("impersonate", "users"), "", (), "impersonates ServiceAccount ops/operator"),
+        (rule("impersonate", "groups"), "", (), "impersonates the group system:masters"),
+        (rule("create,bind", "clusterrolebindings,clusterroles", group="rbac.authorization.k8s.io"), "", (), "gives"),
+        (rule("update,escalate", "clusterroles", group="rbac.authorization.k8s.io"), "", (), "gives itself"),
+        (rule("create,update,approve", "certificatesigningrequests,certificatesigningrequests/approval,signers",
+              group="certificates.k8s.io"), "", (), "has a client certificate issued"),
+        (rule("patch", "mutatingwebhookconfigurations", group="admissionregistration.k8s.io"), "", (), "webhook"),
+        (rule("create", "nodes/proxy"), "", (), "kubelets"),
+    ],
+)  # fmt: skip
+def test_a_path_to_cluster_admin_is_found_with_the_grant_that_opens_it(rule_, namespace, more, action):
+    asked = authorization(
+        *STRONG, *more, cluster_role("r", rule_), binding(namespace, "b", "ClusterRole r", "User eve")
+    )
+
+    (path,) = [path for path in attack_paths(asked.rbac, asked.snapshot).paths if path.subject.name == "eve"]
+    assert action in path.steps[0].action
+    assert path.steps[0].grant.binding.name == "b"
+
+
+@pytest.mark.parametrize(
+    ("rule_", "namespace", "more"),
+    [
+        (rule("create", "pods"), "shop", ()),
+        (rule("create", "serviceaccounts/token", names="other"), "ops", ()),
+        (rule("get", "secrets"), "ops", ()),
+        (rule("get", "secrets", names="other"), "ops", (token_secret("ops", "t", "operator"),)),
+        (rule("create", "pods/exec"), "ops", ()),
+        (rule("bind", "clusterroles", group="rbac.authorization.k8s.io"), "", ()),
+        (rule("escalate", "clusterroles", group="rbac.authorization.k8s.io"), "", ()),
+        (rule("impersonate", "users", names="bob"), "", ()),
+        (rule("impersonate", "groups", names="dev"), "", ()),
+        (rule("approve", "signers", group="certificates.k8s.io"), "", ()),
+        (rule("get", "nodes"), "", ()),
+    ],
+)
+def test_what_leads_nowhere_is_no_path(rule_, namespace, more):
+    asked = authorization(
+        *STRONG, *more, cluster_role("r", rule_), binding(namespace, "b", "ClusterRole r", "User eve")
+    )
+    assert [path for path in attack_paths(asked.rbac, asked.snapshot).paths if path.subject.name == "eve"] == []
+
+
+def test_a_path_of_several_steps_is_shown_whole_and_shorter_ones_come_first():
+    asked = authorization(
+        *STRONG,
+        role("ops", "deploy", rule("create", "pods")),
+        binding("ops", "deploy", "Role deploy", "ServiceAccount ci/runner"),
+        role("ci", "token", rule("create", "serviceaccounts/token", names="runner")),
+        binding("ci", "token", "Role token", "User eve"),
+    )
+
+    paths = attack_paths(asked.rbac, asked.snapshot).paths
+    assert [(str(path.subject), path.length) for path in paths] == [
+        ("ServiceAccount ops/operator", 0), ("ServiceAccount ci/runner", 1), ("User eve", 2),
+    ]  # fmt: skip
+    assert [step.becomes for step in paths[2].steps] == ["ServiceAccount ci/runner", "ServiceAccount ops/operator"]
