@@ -10,8 +10,9 @@ from collections.abc import Callable
 from k8srun.snapshot import Snapshot
 from tests.authorization.check_cases import CASES as AUTHORIZATION_CASES
 from tests.certificates.check_cases import CASES as CERTIFICATE_CASES
+from tests.network.check_cases import CASES as NETWORK_CASES
 from tests.workloads.check_cases import CASES as WORKLOAD_CASES
 
 Case = tuple[Callable[[], Snapshot], Callable[[], Snapshot]]
 
-CASES: dict[str, Case] = {**CERTIFICATE_CASES, **AUTHORIZATION_CASES, **WORKLOAD_CASES}
+CASES: dict[str, Case] = {**CERTIFICATE_CASES, **AUTHORIZATION_CASES, **NETWORK_CASES, **WORKLOAD_CASES}

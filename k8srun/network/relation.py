@@ -59,9 +59,21 @@ class Relations:
         return (self._space.class_of_bit[bit] for bit in bits)
 
     def same_without(self, policy: Policy, number: int, direction: Direction) -> bool:
-        """Whether the relation of a class would be the same without one of the policies."""
-        others = [one for one in self._chosen(number, direction) if one.policy is not policy]
-        return self._relation(self._space.classes[number], direction, others) == self.of(number, direction)
+        """Whether one of the policies could be taken away from a class and nothing would change.
+
+        A policy of an ordered tier is judged within its tier: that another one denies the same later is what it is for.
+        """
+        pods = self._space.classes[number]
+        chosen = self._chosen(number, direction)
+        others = tuple(one for one in chosen if one.policy is not policy)
+        if policy.tier is Tier.NETWORK:
+            return self._relation(pods, direction, others) == self.of(number, direction)
+        start: Cells = {State(self._space.ports.all): self._space.everyone}
+        decided, left = (
+            self._ranked(start, [one for one in some if one.policy.tier is policy.tier], direction, pods)
+            for some in (chosen, others)
+        )
+        return decided == left
 
     def _chosen(self, number: int, direction: Direction) -> tuple[_Selected, ...]:
         return tuple(sorted(self._selected[direction].get(number, ()), key=lambda one: self._order[id(one.policy)]))
