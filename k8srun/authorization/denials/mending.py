@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from k8srun.authorization.apiresources import resources
 from k8srun.authorization.denials.case import Case
 from k8srun.authorization.fixes.commands import ADMIN, CLIENT, can_i, quote, role_name
 from k8srun.authorization.fixes.commands import grant as grant_commands
 from k8srun.authorization.fixes.needed import needed
+from k8srun.authorization.model import Role
 from k8srun.authorization.nearmisses import Miss, NearMiss
 from k8srun.diagnosis import Fix
 from k8srun.text import visible
@@ -63,7 +65,7 @@ def dangling(case: Case) -> Fix:
     binding = miss.binding if miss else None
     if binding is None:
         return grant(case)
-    where = f" -n {quote(binding.namespace)}" if binding.namespace else ""
+    where = _in(binding.namespace)
     return Fix(
         f"Create the {binding.role_kind} {visible(binding.role_name, limit=100)} again, or bind a role that exists: a"
         " roleRef cannot be changed, so that the binding has to be made anew",
@@ -87,36 +89,47 @@ def subject(case: Case) -> Fix:
         if account
         else f"kind: User, name: {case.identity.user}"
     )
-    where = f" -n {quote(found.binding.namespace)}" if found.binding.namespace else ""
     return Fix(
         f"Let the subject of {visible(str(found.binding), limit=200)} be: {visible(right, limit=300)}",
-        (f"kubectl edit {found.binding.kind.lower()} {quote(found.binding.name)}{where}",),
+        (f"kubectl edit {found.binding.kind.lower()} {quote(found.binding.name)}{_in(found.binding.namespace)}",),
         ADMIN,
     )
 
 
 def resource(case: Case) -> Fix:
-    return _instead(case, Miss.MISSPELT_RESOURCE, "Ask for the resource by its plural name")
+    miss = _miss(case, Miss.MISSPELT_RESOURCE)
+    if miss is not None and miss.instead is None and miss.grant is not None:
+        return _of_rule(case, miss.grant.role, "the resource by its plural name")
+    return _instead(miss, "Ask for the resource by its plural name")
 
 
 def api_group(case: Case) -> Fix:
-    return _instead(
-        case, Miss.OTHER_API_GROUP, "Name the API group in which the server has it, in the rule or in the request"
+    miss = _miss(case, Miss.OTHER_API_GROUP)
+    asked = (case.request.resource, case.request.group)
+    exists = any((item.plural, item.group) == asked for item in resources(case.world.snapshot))
+    if exists and miss is not None and miss.grant is not None:
+        return _of_rule(case, miss.grant.role, "the API group of what is asked for")
+    return _instead(miss, "Ask for the resource in the API group in which the server has it")
+
+
+def _of_rule(case: Case, role: Role, what: str) -> Fix:
+    """The request is right, and a rule was meant for it."""
+    asked = visible(case.request.target, limit=200)
+    return Fix(
+        f"Let the rule of {visible(str(role), limit=200)} name {what}: {asked}",
+        (f"kubectl edit {role.kind.lower()} {quote(role.name)}{_in(role.namespace)}", "kubectl api-resources"),
+        ADMIN,
     )
 
 
-def _instead(case: Case, kind: Miss, what: str) -> Fix:
-    miss = _miss(case, kind)
-    if miss is None or miss.instead is None:
-        return Fix(what, ("kubectl api-resources", *grant(case).commands), ADMIN)
-    meant = f"{visible(miss.instead.target, limit=200)}"
-    where = (
-        (f"kubectl edit {miss.grant.role.kind.lower()} {quote(miss.grant.role.name)}"
-         + (f" -n {quote(miss.grant.role.namespace)}" if miss.grant.role.namespace else ""),)
-        if miss.grant
-        else ()
-    )  # fmt: skip
-    return Fix(f"{what}: {meant}", ("kubectl api-resources", *where), ADMIN)
+def _instead(miss: NearMiss | None, what: str) -> Fix:
+    """A rule is right, and the request was meant to be another."""
+    meant = f": {visible(miss.instead.target, limit=200)}" if miss and miss.instead else ""
+    return Fix(f"{what}{meant}", ("kubectl api-resources",), CLIENT)
+
+
+def _in(namespace: str) -> str:
+    return f" -n {quote(namespace)}" if namespace else ""
 
 
 def namespace(case: Case) -> Fix:

@@ -5,6 +5,10 @@ ${cert NAME}            a certificate of the PKI, PEM
 ${cert-base64 NAME}     the same, base64: a caBundle, a Secret's data
 ${cert-twice NAME}      the same, base64 once too often
 ${token 2d}             a service account's token that ended so long ago
+${token-in 1h}          one that begins in so long
+${token-for AUDIENCE}   one that is valid, for that audience
+${token-from ISSUER}    one that is valid, of that issuer
+${token-of NS:NAME}     one that is valid, of that service account
 ${key-base64 NAME}      its private key, base64
 ${csr-base64 NAME}      the request that it would be issued for, base64
 ${random-base64 NAME}   a password, base64; the same wherever the name is the same
@@ -17,7 +21,7 @@ import base64
 import re
 import secrets
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -40,12 +44,17 @@ class Placeholders:
 
     def __init__(self, pki: Pki, now: datetime) -> None:
         self._random: dict[str, str] = {}
+        tomorrow = now + timedelta(days=1)
         self._words: dict[str, Callable[[str], str]] = {
             "ago": lambda offset: timestamp(moment(f"-{offset}", now)),
             "cert": lambda name: pki[name].certificate_pem.decode(),
             "cert-base64": lambda name: base64_text(pki[name].certificate_pem),
             "cert-twice": lambda name: base64_text(base64_text(pki[name].certificate_pem).encode()),
-            "token": lambda offset: _token(pki, moment(f"-{offset}", now)),
+            "token": lambda offset: _token(pki, exp=moment(f"-{offset}", now)),
+            "token-in": lambda offset: _token(pki, nbf=moment(f"+{offset}", now), exp=moment(f"+{offset}", tomorrow)),
+            "token-for": lambda audience: _token(pki, exp=tomorrow, aud=[audience]),
+            "token-from": lambda issuer: _token(pki, exp=tomorrow, iss=issuer),
+            "token-of": lambda account: _token(pki, exp=tomorrow, sub=f"system:serviceaccount:{account}"),
             "key-base64": lambda name: base64_text(pki[name].key_pem),
             "csr-base64": lambda name: base64_text(_request(pki[name])),
             "random-base64": lambda name: base64_text(self._password(name).encode()),
@@ -88,10 +97,13 @@ def _request(pair: Pair) -> bytes:
     return builder.sign(pair.key, SHA256()).public_bytes(Encoding.PEM)
 
 
-def _token(pki: Pki, expires: datetime) -> str:
+_ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+def _token(pki: Pki, **claims: Any) -> str:
     """A service account's token as kube-apiserver signs it; only its claims are of interest."""
-    user = "system:serviceaccount:platform:deployer"
-    claims = {"iss": "https://kubernetes.default.svc.cluster.local", "sub": user, "exp": int(expires.timestamp())}
+    said = {"iss": _ISSUER, "sub": "system:serviceaccount:platform:deployer", **claims}
+    claims = {name: int(value.timestamp()) if isinstance(value, datetime) else value for name, value in said.items()}
     signed = ".".join(_base64_url(encode(part)) for part in ({"alg": "RS256"}, claims))
     signature = pki.service_account_key.sign(signed.encode(), PKCS1v15(), SHA256())
     return f"{signed}.{_base64_url(signature)}"
