@@ -50,6 +50,14 @@ def test_a_servers_defaults_hold_for_what_the_labels_leave_out():
     assert (str(policy.audit), str(policy.warn)) == ("baseline:v1.30", "restricted:latest")
 
 
+def test_a_warning_of_the_same_level_keeps_its_own_version():
+    defaults = Policy(warn=LevelVersion(Level.BASELINE))
+
+    policy, _ = policy_of(labels(enforce="baseline", enforce_version="v1.30"), defaults)
+
+    assert str(policy.warn) == "baseline:latest"
+
+
 @pytest.mark.parametrize("text", ["1.30", "v1.030", "v2.0", "v1", "v1.-1", "newest", "v1.3 ", "v1.٣", "v1." + "9" * 30])
 def test_a_version_that_the_server_does_not_take_is_refused(text):
     with pytest.raises(InputError, match="no version of a Pod Security policy"):

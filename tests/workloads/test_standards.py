@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from k8srun.workloads.capabilities import KERNEL, RUNTIME_DEFAULT
 from k8srun.workloads.policy import NEWEST, Level, LevelVersion, Version
 from k8srun.workloads.standards.evaluate import CONTROLS, described, evaluate, rules
 from k8srun.workloads.standards.subject import read_subject
@@ -81,6 +82,9 @@ BOUNDARIES = [
      "allowPrivilegeEscalation", True),
     ({**pod_spec(), "securityContext": {"runAsNonRoot": False, "seccompProfile": {"type": "RuntimeDefault"}},
       "hostUsers": False}, Level.RESTRICTED, 35, "runAsNonRoot", True),
+    ({**pod_spec(), "hostUsers": False, "securityContext":
+      {"runAsNonRoot": True, "runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}}},
+     Level.RESTRICTED, 35, "runAsUser", True),
     (context(procMount="Unmasked") | {"hostUsers": False}, Level.RESTRICTED, 35, "procMount_restricted", False),
 ]  # fmt: skip
 
@@ -111,6 +115,16 @@ def test_a_sysctl_is_safe_from_its_version_on(name, since):
     allowed = [minor for minor in range(NEWEST + 1) if "sysctls" not in failures(spec, Level.BASELINE, minor)]
 
     assert allowed == list(range(since, NEWEST + 1))
+
+
+def test_baseline_lets_containers_add_what_the_runtime_gives_but_for_net_raw():
+    refused = {
+        name
+        for name in KERNEL
+        if failures(context(capabilities={"add": [name]}), Level.BASELINE) == ["capabilities_baseline"]
+    }
+
+    assert KERNEL - refused == RUNTIME_DEFAULT - {"NET_RAW"}
 
 
 def test_a_version_newer_than_known_is_judged_as_the_newest():
