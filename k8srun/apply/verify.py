@@ -15,6 +15,10 @@ from k8srun.codec import encode
 from k8srun.errors import K8srunError
 from k8srun.findings import Verdict
 from k8srun.jsonpatch import PatchError, equal, find
+from k8srun.network.asking import ask
+from k8srun.network.decision import Verdict as Reachable
+from k8srun.network.needs import NEEDS
+from k8srun.network.world import World
 from k8srun.permission import Permission
 from k8srun.plan import ObjectRef, Question
 from k8srun.text import visible
@@ -113,12 +117,27 @@ def _check_passes(about: Mapping[str, object], _target: Target, options: Options
     ), f"{wanted}: {result.verdict}{f' ({findings})' if findings else ''}"
 
 
+def _reach(about: Mapping[str, object], _target: Target, options: Options) -> Asked:
+    """Traffic from `source` to `destination` on `port` is, by the policies of a fresh snapshot, `verdict`."""
+    if options.snapshot is None:
+        return AnswerState.COULD_NOT_CHECK, "no fresh snapshot can be taken here"
+    ends = [str(about[name]) for name in ("source", "destination")]
+    found = ask(World(options.snapshot(NEEDS)), *ends, port=str(about.get("port", "")))
+    said = f"{found.source} to {found.destination} on {found.port}/{found.protocol} is {found.verdict} by the policies"
+    wanted = about.get("verdict", Reachable.ALLOWED)
+    if found.verdict is Reachable.UNKNOWN != wanted:
+        why = found.ingress.reason if found.ingress.verdict is Reachable.UNKNOWN else found.egress.reason
+        return AnswerState.COULD_NOT_CHECK, f"{said}: {why}"
+    return _state(found.verdict == wanted), said
+
+
 QUESTIONS: Mapping[str, Ask] = {
     "object-exists": _object_exists,
     "field-equals": _field_equals,
     "access": _access,
     "certificate-issued": _certificate_issued,
     "check-passes": _check_passes,
+    "reach": _reach,
 }
 """Question by kind. Each function's docstring names its parameters."""
 

@@ -12,6 +12,7 @@ from k8srun.authorization.denials.case import World as Refusals
 from k8srun.certificates.case import World
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
+from k8srun.network.world import World as Network
 from k8srun.plan import Plan
 from k8srun.snapshot import Need, Snapshot
 from k8srun.workloads.diagnosis_view import View as Pods
@@ -46,6 +47,10 @@ class Scene:
         """Whether the credential of whoever investigates is known to be a client certificate."""
         client = self.authorization.client
         return client is not None and "client certificate" in client[1].credential
+
+    @cached_property
+    def network(self) -> Network:
+        return Network(self.snapshot)
 
     @cached_property
     def workloads(self) -> Pods:

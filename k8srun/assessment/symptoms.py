@@ -5,12 +5,12 @@ Each domain knows its own messages. `DOMAINS` asks them in turn; one that comes 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from k8srun.assessment.authorization import AUTHORIZATION
 from k8srun.assessment.certificates import CERTIFICATES
+from k8srun.assessment.network import NETWORK
 from k8srun.assessment.scene import Domain, Scene
 from k8srun.assessment.workloads import WORKLOADS
 from k8srun.diagnosis import Diagnosis
@@ -19,7 +19,7 @@ from k8srun.scrub import scrub
 from k8srun.snapshot import Need, Snapshot
 from k8srun.text import visible
 
-DOMAINS: tuple[Domain, ...] = (CERTIFICATES, WORKLOADS, AUTHORIZATION)
+DOMAINS: tuple[Domain, ...] = (CERTIFICATES, WORKLOADS, AUTHORIZATION, NETWORK)
 
 DIAGNOSIS_NEEDS: tuple[Need, ...] = tuple(dict.fromkeys(need for domain in DOMAINS for need in domain.needs))
 """What a diagnosis can make use of. Whatever of it is missing leaves causes open; none of it is demanded."""
@@ -56,26 +56,12 @@ def _diagnose(text: str, scene: Scene) -> Diagnosis:
     return _not_recognised(text)
 
 
-# What is clearly another matter than any domain's: said so, instead of likening it to their messages.
-_OTHER_MATTERS = tuple(
-    (re.compile(pattern, re.IGNORECASE), meaning)
-    for pattern, meaning in (
-        (
-            r"i/o timeout|no route to host|connection refused|no such host|context deadline exceeded",
-            "a network failure",
-        ),
-    )
-)
-
-
 def _not_recognised(text: str) -> Diagnosis:
     plain = " ".join(normalized(text).split())
-    other = next((meaning for pattern, meaning in _OTHER_MATTERS if pattern.search(plain[:10_000])), "")
-    resembling = tuple(message for domain in DOMAINS for message in domain.nearest(text))
     return Diagnosis(
         symptom=visible(scrub(plain), limit=2000),
         recognised=False,
-        meaning=f"Not a certificate error; it looks like {other}." if other else "Not a message that k8srun knows.",
-        nearest=() if other else resembling,
+        meaning="Not a message that k8srun knows.",
+        nearest=tuple(message for domain in DOMAINS for message in domain.nearest(text)),
         next=("k8srun list  # the runbooks, by what they investigate",),
     )

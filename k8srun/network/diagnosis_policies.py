@@ -1,0 +1,163 @@
+"""What policies have to do with a failed connection: which isolates, and which rule was meant to let it through."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from k8srun.diagnosis import CauseStatus
+from k8srun.errors import RefusedError
+from k8srun.findings import Evidence
+from k8srun.network.addresses import Address
+from k8srun.network.asking import Answer
+from k8srun.network.cni import Enforcement
+from k8srun.network.decision import DirectionAnswer, NearMiss, Verdict
+from k8srun.network.diagnosis_case import Case, Judged
+from k8srun.network.diagnosis_fixes import allow_fix
+from k8srun.network.matching import Cause, Failure, selects
+from k8srun.network.pods import Pod
+from k8srun.network.policy import Direction, Pods, Policy, Rule
+from k8srun.network.ports import NamedPort, PortRange
+from k8srun.network.symptoms_catalogue import Chance
+from k8srun.network.symptoms_catalogue import Failure as Kind
+
+AND_FOR_OR = "and-for-or"
+TITLES = {
+    "ingress-not-allowed": "The destination's policies do not let this in",
+    "egress-not-allowed": "The source's policies do not let this out",
+    Cause.LABEL: "A policy's rule names a label that no pod has",
+    Cause.NAMESPACE_LABEL: "A policy's rule names a label that no namespace has",
+    Cause.NAMESPACE_SELECTOR: "A policy's rule names pods without saying of which namespace",
+    AND_FOR_OR: "A policy's rule demands namespace and pod label at once, where either was meant",
+    Cause.PORT: "A policy's rule allows another port than the pods listen on",
+    Cause.PORT_NAME: "A policy's rule allows a port by a name that no container declares",
+    Cause.EXCEPTED: "A policy's ipBlock takes this address out by `except`",
+}
+_BY_PEER = frozenset({Cause.LABEL, Cause.NAMESPACE_LABEL, Cause.NAMESPACE_SELECTOR})
+_BY_PORT = frozenset({Cause.PORT, Cause.PORT_NAME})
+_PLACE = re.compile(r"spec\.(?:in|e)gress\[(?P<rule>\d+)\](?:\.(?:from|to)\[(?P<peer>\d+)\])?")
+_ENOUGH = 4
+
+
+def judge_policies(case: Case) -> Iterator[Judged]:
+    """What the policies of each end say."""
+    answer = case.answer
+    if answer is None:
+        return
+    for direction, answered in ((Direction.EGRESS, answer.egress), (Direction.INGRESS, answer.ingress)):
+        if answered.verdict is Verdict.DENIED:
+            yield _denied(case, answer, direction, answered)
+        elif answered.verdict is Verdict.ALLOWED:
+            cause = f"{direction}-not-allowed"
+            fact = Evidence(answered.reason, _place(answered.policy, answered.rule))
+            yield Judged(cause, TITLES[cause], CauseStatus.RULED_OUT, (fact,))
+        elif not _only_for_host(case, answered):
+            cause = f"{direction}-not-allowed"
+            facts = tuple(Evidence(reason) for reason in answered.unknowns[:_ENOUGH])
+            yield Judged(cause, TITLES[cause], CauseStatus.OPEN, facts, look_at=_probe(case))
+
+
+def _only_for_host(case: Case, answered: DirectionAnswer) -> bool:
+    """Whether it is unknown only because of the node's network, which another cause is about."""
+    return bool(answered.unknowns) and all("node's network" in reason for reason in answered.unknowns)
+
+
+def _denied(case: Case, answer: Answer, direction: Direction, answered: DirectionAnswer) -> Judged:
+    cause, meant = _meant(case, direction, answered)
+    evidence = [Evidence(answered.reason, ", ".join(answered.isolated_by) or answered.policy)]
+    shown = ((meant,) if meant else ()) + tuple(miss for miss in answered.near_misses if miss is not meant)
+    for miss in shown[: _ENOUGH - 1]:
+        hint = f" ({miss.hint})" if miss.hint and miss is meant else ""
+        # Two ports of one rule fail alike, and are read as one.
+        facts = "; ".join(dict.fromkeys(f"{failed.field.rpartition('.')[2]} {failed.detail}" for failed in miss.failed))
+        evidence.append(Evidence(f"it nearly matches: {facts}{hint}", _place(miss.policy, miss.rule)))
+    status, why = _status(case)
+    if why:
+        evidence.append(why)
+    try:
+        fix = allow_fix(case, direction)
+    except RefusedError as refused:
+        fix = None
+        evidence.append(Evidence(f"no NetworkPolicy can allow it: {refused.what}"))
+    return Judged(cause, TITLES[cause], status, tuple(evidence), fix)
+
+
+def _status(case: Case) -> tuple[CauseStatus, Evidence | None]:
+    """Whether a denial can be what was seen: not where nothing enforces it, and not if the message says otherwise."""
+    cni = case.world.cni
+    if cni.enforcement is Enforcement.INERT:
+        where = "; ".join(map(str, cni.evidence))
+        return CauseStatus.RULED_OUT, Evidence(f"{cni.name} does not enforce policies", where)
+    if case.symptom and case.symptom.chance is Chance.NO:
+        return CauseStatus.OPEN, Evidence("the message itself does not come from a policy: this comes after it")
+    if case.failure in {Kind.DNS_TIMEOUT, Kind.DNS_FAILURE}:
+        return CauseStatus.OPEN, Evidence("no connection was tried yet: the name could not be resolved")
+    if case.failure is Kind.REACHED:
+        return CauseStatus.OPEN, Evidence("the connection was made nevertheless")
+    return CauseStatus.CONFIRMED, None
+
+
+def _meant(case: Case, direction: Direction, answered: DirectionAnswer) -> tuple[str, NearMiss | None]:
+    """The cause, and the rule that was surely meant for this: one that fails in one thing and matches nobody."""
+    for miss in answered.near_misses:
+        causes = {failed.cause for failed in miss.failed}
+        policy = next((one for one in case.world.network.policies if one.resource == miss.policy), None)
+        place = _PLACE.match(miss.failed[0].field) if miss.failed else None
+        if policy is None or place is None or (len(miss.failed) > 1 and not causes <= _BY_PORT):
+            continue
+        rule = policy.rules[direction][int(place["rule"])]
+        failed = miss.failed[0]
+        if failed.cause is Cause.EXCEPTED:
+            return str(failed.cause), miss
+        if failed.cause in _BY_PORT and not _any_declared(case, rule):
+            return str(failed.cause), miss
+        if failed.cause in _BY_PEER and place["peer"]:
+            found = _dead_peer(case, policy, rule, int(place["peer"]), failed)
+            if found:
+                return found, miss
+    return f"{direction}-not-allowed", None
+
+
+def _dead_peer(case: Case, policy: Policy, rule: Rule, index: int, failed: Failure) -> str:
+    """The cause where an element of a rule means no pod at all; empty where it is there for others."""
+    peer = (rule.peers or ())[index]
+    pods = [pod for pod in case.world.network.pods if not pod.host_network]
+    if not isinstance(peer, Pods) or any(selects(case.world.network, peer, pod) is not False for pod in pods):
+        return ""
+    both = bool(peer.pods.requirements and peer.namespaces.requirements)
+    own = Pods(peer.pods, namespace=policy.namespace)
+    if failed.cause is Cause.LABEL and both and any(selects(case.world.network, own, pod) for pod in pods):
+        return AND_FOR_OR
+    return str(failed.cause)
+
+
+def _any_declared(case: Case, rule: Rule) -> bool:
+    """Whether a rule's ports are there for something else that the destination listens on."""
+    declared = [port for side in (case.end.sides if case.end else ()) if isinstance(side, Pod) for port in side.ports]
+    for port in rule.ports or ():
+        if isinstance(port, PortRange) and any(
+            port.protocol == one.protocol and port.first <= one.number <= port.last for one in declared
+        ):
+            return True
+        if isinstance(port, NamedPort) and any(port.name == one.name for one in declared):
+            return True
+    return not declared
+
+
+def _place(policy: str, rule: str) -> str:
+    return f"{policy} {rule}".strip()
+
+
+def _probe(case: Case) -> tuple[str, ...]:
+    """A way to see what really happens."""
+    ends = case.ends
+    found = case.answer.flow if case.answer else None
+    if found is None or not isinstance(found.source, Pod):
+        return ()
+    other = found.destination
+    host = str(other) if isinstance(other, Address) else ends.destination
+    if isinstance(other, Pod) and other.addresses:
+        host = str(other.addresses[0])
+    port = case.answer.port if case.answer else 0
+    inside = f"kubectl debug -n {found.source.namespace} {found.source.name} -it --image=busybox:1.37"
+    return (f"{inside} -- nc -zv -w 3 {host} {port}  # from a container in the same pod",)

@@ -1,0 +1,140 @@
+"""Every incident of the lab's network is named right: from its symptom, its ends and the evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from k8srun.assessment.scene import Scene
+from k8srun.assessment.symptoms import diagnose as front_door
+from k8srun.diagnosis import CauseStatus
+from k8srun.lab import HEALTHY, incidents
+from k8srun.network.diagnosis import diagnose
+from k8srun.network.diagnosis_case import Ends
+from k8srun.network.diagnosis_names import TITLES as OTHER_TITLES
+from k8srun.network.diagnosis_policies import TITLES as POLICY_TITLES
+from k8srun.network.diagnosis_survey import survey
+from k8srun.network.symptoms import read
+from k8srun.snapshot import Snapshot
+from k8srun.sources.collect import read_lab
+
+KNOWN = tuple(one for one in incidents() if one.domain == "network")
+# What the objects alone prove, without anybody who complains.
+WITHOUT_TEXT = {
+    "service-selector": "service-selector-matches-nothing",
+    "service-target-port": "target-port-not-found",
+    "network-plugin-inert": "cni-does-not-enforce",
+    "network-agent-not-ready": "cni-agent-not-ready",
+}
+# What the text tells by itself once the snapshot is there: it names both ends, or enough of them.
+BY_TEXT = {
+    "dns-egress-closed", "egress-not-allowed", "network-agent-not-ready", "network-plugin-inert", "pods-not-ready",
+    "policy-port-number", "service-selector", "service-target-port", "wrong-service-name",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=KNOWN, ids=[one.name for one in KNOWN])
+def case(request, labs):
+    lab = labs[request.param.name]
+    return request.param, Scene(read_lab(lab, lab.now), lab.now), lab
+
+
+def asked(incident):
+    given = incident.asks
+    return Ends(given.get("source", ""), given.get("destination", ""), given.get("port", ""))
+
+
+def test_there_are_at_least_ten_incidents_of_the_network():
+    assert len(KNOWN) >= 10
+
+
+def test_the_one_cause_of_an_incident_is_confirmed_with_evidence_and_its_fix(case):
+    incident, scene, lab = case
+    found = diagnose(scene.network, read(lab.symptom), asked(incident))
+
+    assert [cause.id for cause in found.confirmed] == [incident.cause]
+    (cause,) = found.confirmed
+    assert cause.evidence
+    said = " ".join((cause.fix.summary, *cause.fix.commands))
+    assert [word for word in incident.fix if word not in said] == []
+    assert found.affected or not incident.asks.get("destination")
+
+
+def test_the_text_alone_is_recognised_says_what_kind_it_is_and_confirms_nothing(case):
+    _incident, _scene, lab = case
+    found = front_door(lab.symptom, Snapshot(lab.now), lab.now)
+
+    assert (found.recognised, found.domain, found.runbook) == (True, "network", "blocked-traffic")
+    assert found.meaning
+    assert found.confirmed == ()
+    assert found.next
+
+
+def test_the_text_with_the_evidence_never_confirms_another_cause(case):
+    incident, scene, lab = case
+    found = front_door(lab.symptom, scene.snapshot, lab.now)
+
+    expected = [incident.cause] if incident.name in BY_TEXT else []
+    assert [cause.id for cause in found.confirmed] == expected
+
+
+def test_the_ends_alone_without_a_text_show_a_denial(labs):
+    lab = labs["policy-label-typo"]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    found = diagnose(scene.network, None, asked(lab.incident))
+
+    assert [cause.id for cause in found.confirmed] == ["label-differs"]
+    assert "is denied" in found.meaning
+
+
+def test_without_any_text_the_objects_show_what_they_prove(case):
+    incident, scene, _lab = case
+    expected = WITHOUT_TEXT.get(incident.name)
+
+    assert [cause.id for cause in survey(scene.network).confirmed] == ([expected] if expected else [])
+
+
+def test_what_is_ruled_out_comes_with_the_evidence_for_it(case):
+    incident, scene, lab = case
+    found = diagnose(scene.network, read(lab.symptom), asked(incident))
+
+    ruled_out = [cause for cause in found.causes if cause.status is CauseStatus.RULED_OUT]
+    assert all(cause.evidence for cause in ruled_out)
+
+
+def test_nothing_is_confirmed_between_two_ends_that_the_healthy_lab_lets_talk(labs):
+    lab = labs[HEALTHY]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    text = 'Get "http://cart.shop.svc:8080/": dial tcp 10.99.180.191:8080: i/o timeout'
+    found = diagnose(scene.network, read(text), Ends("shop/web", "shop/cart", "8080"))
+
+    assert found.confirmed == ()
+    ruled_out = {cause.id for cause in found.causes if cause.status is CauseStatus.RULED_OUT}
+    assert {
+        "egress-not-allowed",
+        "ingress-not-allowed",
+        "service-without-endpoints",
+        "cni-agent-not-ready",
+    } <= ruled_out
+    assert any(cause.id == "network-or-firewall" and cause.look_at for cause in found.causes)
+
+
+def test_a_denial_behind_a_failed_resolution_is_predicted(labs):
+    lab = labs["dns-egress-closed"]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    found = diagnose(scene.network, read(lab.symptom), Ends("shop/web", "shop/redis", "6379"))
+
+    assert [cause.id for cause in found.confirmed] == ["dns-egress-closed"]
+    assert [prediction.cause for prediction in found.hidden] == ["A policy denies it"]
+
+
+def test_an_end_that_does_not_exist_is_said_and_never_guessed(labs):
+    lab = labs[HEALTHY]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    found = diagnose(scene.network, read("i/o timeout"), Ends("shop/nobody", "shop/cart", "8080"))
+
+    assert found.confirmed == ()
+    assert "nobody" in found.seen_from
+
+
+def test_every_cause_has_a_title_and_every_incident_names_one_of_them():
+    assert {incident.cause for incident in KNOWN} <= {*OTHER_TITLES, *map(str, POLICY_TITLES)}
