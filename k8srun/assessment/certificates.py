@@ -12,14 +12,17 @@ from k8srun.certificates.survey import survey
 from k8srun.diagnosis import Diagnosis
 from k8srun.pasted import normalized
 from k8srun.plan import Plan
+from k8srun.workloads.symptoms import read as is_about_a_pod
 
 _PLAIN_401 = "kubectl-unauthorized"
 
 
 def _recognise(text: str, scene: Scene) -> Diagnosis | None:
-    """A 401 that says no more is ours where the credential is known to be a certificate."""
+    """A 401 that says no more is ours where the credential is known to be a certificate, and no image was pulled."""
     symptom = read(text)
-    if symptom is None or (symptom.family == _PLAIN_401 and not scene.shows_client_certificate):
+    if symptom is None:
+        return None
+    if symptom.family == _PLAIN_401 and (is_about_a_pod(text) or not scene.shows_client_certificate):
         return None
     return diagnose_message(symptom, scene.certificates)
 

@@ -13,6 +13,8 @@ from k8srun.certificates.reviews import NEEDS as REVIEW_NEEDS
 from k8srun.checks import Check
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, NODE
 from k8srun.snapshot import Need
+from k8srun.workloads.checks import CHECKS as WORKLOAD_CHECKS
+from k8srun.workloads.diagnosis import DIAGNOSIS_NEEDS as WORKLOAD_NEEDS
 
 _DISTRIBUTION_NEEDS = tuple(Need.objects(kind) for kind in (NODE, CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION))
 
@@ -33,6 +35,24 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
     "issue_certificate": (*REVIEW_NEEDS, Need.objects(NAMESPACE)),
     "requests": REVIEW_NEEDS,
     "evaluate_certificates": _of_checks(CERTIFICATE_CHECKS),
+    "evaluate_workloads": _of_checks(WORKLOAD_CHECKS),
+    **dict.fromkeys(
+        (
+            "troubles",
+            "security_context",
+            "pod_security",
+            "plot_pod_security",
+            "violations",
+            "images",
+            "pull_secrets",
+            "ask_registry",
+            "harden",
+            "attach_pull_secret",
+            "relabel",
+            "drop_token",
+        ),
+        WORKLOAD_NEEDS,
+    ),
     "distribution": _DISTRIBUTION_NEEDS,
     "evaluate": _of_checks(CHECKS),
 }

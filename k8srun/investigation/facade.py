@@ -29,6 +29,7 @@ from k8srun.diagnosis import Diagnosis
 from k8srun.display import notebook, tables
 from k8srun.investigation.certificate_changes import CertificateChanges
 from k8srun.investigation.certificates import CertificateQuestions
+from k8srun.investigation.workloads import WorkloadQuestions
 from k8srun.lab import Lab, incidents
 from k8srun.plan import Plan
 from k8srun.record import RESULT_VARIABLE, RunResult
@@ -100,7 +101,7 @@ def start(
 
 
 @dataclass(slots=True)
-class Investigation(CertificateQuestions, CertificateChanges):
+class Investigation(CertificateQuestions, CertificateChanges, WorkloadQuestions):
     """One run of a runbook: the snapshot, and what has been asked of it so far.
 
     Attributes:

@@ -1,0 +1,180 @@
+"""The rows of a notebook's tables about workloads, images and security contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from k8srun.display.tables import frame
+from k8srun.errors import InputError
+from k8srun.pods import PodTemplate, containers, workloads
+from k8srun.snapshot import Snapshot
+from k8srun.text import plural
+from k8srun.workloads.diagnosis_view import View
+from k8srun.workloads.image_digests import running_images
+from k8srun.workloads.images import parse_image
+from k8srun.workloads.isolation import isolation
+from k8srun.workloads.posture import Judged, Posture
+from k8srun.workloads.pull_secrets import PullSecrets, pull_secrets
+from k8srun.workloads.security_context import effective_contexts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from k8srun.sources.registry.check import ImageCheck
+
+_TROUBLES = ("Workload", "Pods", "Container", "What it shows", "Read in", "Since")
+_CONTEXTS = ("Container", "Setting", "Value", "Decided by", "What it means")
+_POSTURES = ("Namespace", "Enforces", "Audits", "Warns", "Workloads", "Violate", "What keeps it from the level")
+_VIOLATIONS = ("Workload", "Control", "What violates it")
+_IMAGES = ("Image", "Registry", "Pinned by", "Workloads", "Digests that run", "Pull secret that matches")
+_SECRETS = ("Pull secret", "Named by", "State", "Registries")
+_STEPS = ("Step", "Result", "What happened")
+_MOST = 6
+
+
+def troubles(view: View) -> pd.DataFrame:
+    """One row for each sign of trouble of each workload."""
+    rows: dict[tuple[str, str, str], dict[str, object]] = {}
+    for one in view.troubles:
+        workload = view.workload_of(one.template)
+        row = rows.setdefault(
+            (workload, one.container, one.symptom.row.family),
+            {
+                "Workload": workload,
+                "Pods": 0,
+                "Container": one.container,
+                "What it shows": one.symptom.line,
+                "Read in": one.where,
+                "Since": one.since,
+            },
+        )
+        row["Pods"] = int(str(row["Pods"])) + one.template.is_pod
+    return frame(list(rows.values()), _TROUBLES)
+
+
+def contexts(snapshot: Snapshot, template: PodTemplate) -> pd.DataFrame:
+    """Every setting that confines a workload's containers, and what it means."""
+    rows: list[dict[str, object]] = [
+        {
+            "Container": name,
+            "Setting": aspect.name,
+            "Value": aspect.value,
+            "Decided by": aspect.origin,
+            "What it means": aspect.sentence,
+        }
+        for name, aspects in (
+            *((context.name, context.aspects) for context in effective_contexts(template)),
+            ("(the pod)", isolation(snapshot, template)),
+        )
+        for aspect in aspects
+    ]
+    return frame(rows, _CONTEXTS)
+
+
+def postures(found: Iterable[Posture]) -> pd.DataFrame:
+    """One row for each namespace: what it asks for, and what keeps it from the level."""
+    return frame([_posture(one) for one in found], _POSTURES)
+
+
+def _posture(one: Posture) -> dict[str, object]:
+    policy = one.policy
+    asked = (str(policy.enforce), str(policy.audit), str(policy.warn)) if policy else ("not known",) * 3
+    because = ", ".join(
+        f"{control} ({count})" for control, count in sorted(one.counts.items(), key=lambda item: -item[1])
+    )
+    wrong = [f"label {error}" for error in one.label_errors]
+    wrong += [f"{plural(len(one.unreadable), 'workload')} cannot be judged"] if one.unreadable else []
+    return {
+        "Namespace": one.namespace,
+        **dict(zip(_POSTURES[1:4], asked, strict=True)),
+        "Workloads": len(one.judged),
+        "Violate": len(one.violating),
+        "What keeps it from the level": "; ".join(filter(None, (because, *wrong))) or "nothing",
+    }
+
+
+def violations(found: Iterable[Judged]) -> pd.DataFrame:
+    """One row for each control that a workload violates."""
+    rows: list[dict[str, object]] = [
+        {"Workload": one.template.ref, "Control": control, "What violates it": said}
+        for one in found
+        for control, said in (
+            *((failure.id, str(failure)) for failure in one.failures),
+            *([("not judged", one.error)] if one.error else []),
+        )
+    ]
+    return frame(rows, _VIOLATIONS)
+
+
+def images(snapshot: Snapshot) -> pd.DataFrame:
+    """One row for each image that workloads ask for."""
+    using: dict[str, list[PodTemplate]] = {}
+    for template in workloads(snapshot):
+        for _, container in containers(template.spec):
+            used = using.setdefault(str(container.get("image") or ""), [])
+            if template not in used:
+                used.append(template)
+    digests: dict[str, set[str]] = {}
+    for one in running_images(snapshot):
+        if one.digest:
+            digests.setdefault(one.image.canonical, set()).add(one.digest)
+    return frame([_image(snapshot, text, used, digests) for text, used in sorted(using.items())], _IMAGES)
+
+
+def _image(
+    snapshot: Snapshot, text: str, used: list[PodTemplate], digests: Mapping[str, set[str]]
+) -> dict[str, object]:
+    row: dict[str, object] = {
+        "Image": text,
+        "Workloads": ", ".join(template.ref for template in used[:_MOST]) + (" …" if len(used) > _MOST else ""),
+    }
+    try:
+        image = parse_image(text)
+    except InputError as error:
+        return {**row, "Registry": error.what, "Pinned by": "", "Digests that run": "", "Pull secret that matches": ""}
+    keys = {key.secret for template in used for key in pull_secrets(snapshot, template).matching(image)}
+    running = sorted(digests.get(image.canonical, ()))
+    return {
+        **row,
+        "Registry": image.domain,
+        "Pinned by": "digest" if image.digest else f"tag {image.pulled_tag}",
+        "Digests that run": ", ".join(digest[:19] for digest in running),
+        "Pull secret that matches": ", ".join(sorted(keys)) or "none",
+    }
+
+
+def secrets(found: PullSecrets) -> pd.DataFrame:
+    """One row for each pull secret that a workload names."""
+    rows: list[dict[str, object]] = [
+        {
+            "Pull secret": f"{one.namespace}/{one.name}",
+            "Named by": one.origin,
+            "State": f"{one.state}: {one.detail}" if one.detail else str(one.state),
+            "Registries": ", ".join(key.host for key in one.keys),
+        }
+        for one in found.secrets
+    ]
+    return frame(rows, _SECRETS)
+
+
+def registry_answer(check: ImageCheck) -> pd.DataFrame:
+    """The steps of a pull that was asked for, and what came of it."""
+    rows: list[dict[str, object]] = [
+        {"Step": str(step.step), "Result": "ok" if step.passed else "FAILED", "What happened": step.detail}
+        for attempt in check.attempts
+        for step in attempt.steps
+    ]
+    answer = check.answer
+    granted = {True: "granted", False: "refused", None: "not known"}[answer.granted]
+    said = f"{answer.cause}: {answer.advice}" if answer.cause else f"the digest is {answer.digest}"
+    rows.append(
+        {"Step": "pull", "Result": granted, "What happened": f"with the credential {answer.credential}; {said}"}
+    )
+    rows += [{"Step": "note", "Result": "", "What happened": note} for note in check.notes]
+    rows += [{"Step": "signature", "Result": str(one.valid), "What happened": one.reason} for one in check.signatures]
+    rows += [
+        {"Step": "runs", "Result": f"same: {one.same}", "What happened": f"{one.pod} ({one.container}): {one.digest}"}
+        for one in check.running
+    ]
+    return frame(rows, _STEPS)

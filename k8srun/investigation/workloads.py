@@ -1,0 +1,137 @@
+"""The questions on workloads, images and Pod Security that notebooks ask, and the plans that mend them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from k8srun.checks import CheckResult
+from k8srun.display import tables
+from k8srun.display import workloads as display
+from k8srun.errors import InputError
+from k8srun.investigation.questions import Questions
+from k8srun.plan import Plan
+from k8srun.sources.options import SourceOptions
+from k8srun.workloads.checks import CHECKS
+from k8srun.workloads.diagnosis_view import View
+from k8srun.workloads.fixes import find_workload, hardening_plan, token_plan
+from k8srun.workloads.fixes_access import pull_secret_plan, relabel_plan
+from k8srun.workloads.images import parse_image
+from k8srun.workloads.policy import LevelVersion, Mode, parse_level, parse_version
+from k8srun.workloads.posture import controls, judged, postures
+from k8srun.workloads.pull_secrets import pull_secrets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class WorkloadQuestions(Questions):
+    """The part of an investigation that looks at pods, their images and how they are confined.
+
+    A `workload` is `NAMESPACE/NAME`, or `NAMESPACE/KIND/NAME` where several are called so; a `level` is `baseline` or
+    `restricted`, a `version` `latest` or `v1.30`. What cannot be read as that is an InputError.
+    """
+
+    __slots__ = ()
+
+    _options: SourceOptions
+
+    def evaluate_workloads(self) -> tuple[CheckResult, ...]:
+        """The verdict of every check of workloads and images."""
+        return self.evaluated(CHECKS)
+
+    def troubles(self) -> pd.DataFrame:
+        """Every pod that is refused or does not come up, by what statuses, conditions and events say."""
+        return display.troubles(View(self.snapshot))
+
+    def security_context(self, workload: str) -> pd.DataFrame:
+        """What confines the containers of a workload, pod and container merged, a sentence for each setting."""
+        return display.contexts(self.snapshot, find_workload(self.snapshot, workload))
+
+    def pod_security(self, level: str = "restricted", version: str = "latest") -> pd.DataFrame:
+        """What each namespace asks for, and what keeps its workloads from a level."""
+        return display.postures(postures(self.snapshot, _policy(level, version)))
+
+    def plot_pod_security(self, level: str = "restricted", version: str = "latest") -> None:
+        """Display which controls of a level the workloads of each namespace violate."""
+        # matplotlib takes longer to load than most runbooks take to run, and few of them plot.
+        from k8srun.display import plots, workloads_heatmap  # noqa: PLC0415
+
+        wanted = _policy(level, version)
+        found = postures(self.snapshot, wanted)
+        plots.show_figure(*workloads_heatmap.heatmap(found, controls(wanted), str(wanted)))
+
+    def violations(self, workload: str = "", level: str = "restricted", version: str = "latest") -> pd.DataFrame:
+        """What one workload violates of a level, in the server's words; without a name, what all of them do."""
+        wanted = _policy(level, version)
+        if workload:
+            return display.violations([judged(find_workload(self.snapshot, workload), wanted)])
+        return display.violations(one for posture in postures(self.snapshot, wanted) for one in posture.judged)
+
+    def images(self) -> pd.DataFrame:
+        """Every image that workloads ask for: its registry, what pins it, what runs of it, what it is pulled with."""
+        return display.images(self.snapshot)
+
+    def image(self, reference: str) -> pd.DataFrame:
+        """An image reference as the kubelet reads it."""
+        found = parse_image(reference)
+        shown = {"Registry": found.domain, "Repository": found.path, "Tag": found.tag, "Digest": found.digest}
+        rows = [(name, value or "-") for name, value in shown.items()]
+        return tables.pairs([*rows, ("What is pulled", found.canonical), ("As people write it", found.familiar)])
+
+    def pull_secrets(self, workload: str) -> pd.DataFrame:
+        """The pull secrets that a workload's images are pulled with, and the registries that they are for."""
+        return display.secrets(pull_secrets(self.snapshot, find_workload(self.snapshot, workload)))
+
+    def ask_registry(self, image: str, workload: str = "", *, ca_file: str = "") -> pd.DataFrame:
+        """Whether the registry grants the pull of an image, asked from here with the workload's own pull secrets.
+
+        Args:
+            ca_file: the CA of the registry, PEM; empty = the system's.
+        """
+        from k8srun.sources.registry.check import Asking, check_image, read_ca  # noqa: PLC0415 - few runbooks ask
+        from k8srun.sources.registry.wire import Wire  # noqa: PLC0415
+
+        template = find_workload(self.snapshot, workload) if workload else None
+        asking = Asking(Wire(ca=read_ca(ca_file) if ca_file else b""))
+        found = check_image(image, asking, snapshot=self.snapshot, template=template, sources=self._options)
+        return display.registry_answer(found)
+
+    def harden(self, workload: str, level: str = "restricted", version: str = "latest", *, user: int = 0) -> Plan:
+        """The plan that makes a workload meet a level with the fewest changes.
+
+        Args:
+            user: to run as where the image's own user must not be; 0 = the image's, unless its pods show that it is
+                root.
+
+        Raises:
+            RefusedError: it cannot be mended by changing its fields.
+        """
+        template = find_workload(self.snapshot, workload)
+        return hardening_plan(self.snapshot, template, _policy(level, version), user=user)
+
+    def attach_pull_secret(self, workload: str, secret: str, *, to_account: bool = False) -> Plan:
+        """The plan that lets a workload (or its ServiceAccount) pull with a Secret of its namespace."""
+        template = find_workload(self.snapshot, workload)
+        return pull_secret_plan(self.snapshot, template, secret, to_account=to_account)
+
+    def relabel(self, namespace: str, level: str, version: str = "latest", *, mode: str = "enforce") -> Plan:
+        """The plan that lets a namespace enforce, audit or warn of a level, after proof that nothing would be refused.
+
+        Raises:
+            RefusedError: something would be refused, or it cannot be proven.
+        """
+        return relabel_plan(self.snapshot, namespace, _policy(level, version), mode=_mode(mode))
+
+    def drop_token(self, workload: str) -> Plan:
+        """The plan that no longer mounts a ServiceAccount's token into a workload's pods."""
+        return token_plan(self.snapshot, find_workload(self.snapshot, workload))
+
+
+def _policy(level: str, version: str) -> LevelVersion:
+    return LevelVersion(parse_level(level), parse_version(version))
+
+
+def _mode(text: str) -> Mode:
+    if text not in list(Mode):
+        raise InputError(f"{text!r} is no mode of Pod Security", do=f"One of: {', '.join(Mode)}")
+    return Mode(text)

@@ -1,0 +1,86 @@
+"""How far each namespace is from a Pod Security level: which controls its workloads violate, and what it enforces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from k8srun.errors import InputError
+from k8srun.kinds import NAMESPACE
+from k8srun.pods import PodTemplate, workloads
+from k8srun.snapshot import Snapshot
+from k8srun.workloads.policy import LabelError, LevelVersion, Policy, policy_of
+from k8srun.workloads.standards.evaluate import Failure, evaluate, rules
+from k8srun.workloads.standards.subject import read_subject
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A workload against a level: what it violates, or why it cannot be judged."""
+
+    template: PodTemplate
+    failures: tuple[Failure, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posture:
+    """A namespace against a level.
+
+    Attributes:
+        namespace: its name.
+        policy: what its labels ask for; None where the Namespace object was not read.
+        label_errors: labels that cannot be read.
+        judged: its workloads, each judged.
+    """
+
+    namespace: str
+    policy: Policy | None
+    label_errors: tuple[LabelError, ...]
+    judged: tuple[Judged, ...]
+
+    @property
+    def violating(self) -> tuple[Judged, ...]:
+        return tuple(one for one in self.judged if one.failures)
+
+    @property
+    def unreadable(self) -> tuple[Judged, ...]:
+        return tuple(one for one in self.judged if one.error)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Control → how many workloads violate it."""
+        found: dict[str, int] = {}
+        for one in self.judged:
+            for failure in one.failures:
+                found[failure.id] = found.get(failure.id, 0) + 1
+        return found
+
+
+def postures(snapshot: Snapshot, wanted: LevelVersion) -> tuple[Posture, ...]:
+    """Every namespace with its workloads judged by a level, by name."""
+    by_namespace: dict[str, list[Judged]] = {name: [] for name in snapshot.namespaces}
+    for template in workloads(snapshot):
+        by_namespace.setdefault(template.namespace, []).append(judged(template, wanted))
+    return tuple(_posture(snapshot, name, found) for name, found in sorted(by_namespace.items()))
+
+
+def judged(template: PodTemplate, wanted: LevelVersion) -> Judged:
+    """One workload against a level, as the pods that it makes would be."""
+    try:
+        return Judged(template, evaluate(read_subject(template, as_pod=True), wanted))
+    except InputError as error:
+        return Judged(template, error=error.what)
+
+
+def controls(wanted: LevelVersion) -> tuple[str, ...]:
+    """The ids of the controls of a level, in the server's order."""
+    return tuple(control for control, _ in rules(wanted.level, wanted.version.evaluated))
+
+
+def _posture(snapshot: Snapshot, name: str, found: list[Judged]) -> Posture:
+    item = snapshot.find(NAMESPACE, name)
+    if item is None:
+        return Posture(name, None, (), tuple(found))
+    policy, errors = policy_of((item.get("metadata") or {}).get("labels") or {})
+    return Posture(name, policy, errors, tuple(found))
