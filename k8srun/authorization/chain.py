@@ -15,7 +15,7 @@ from k8srun.authorization.apiresources import is_cluster_scoped
 from k8srun.authorization.attributes import MASTERS, Attributes, Identity
 from k8srun.authorization.decision import Decision
 from k8srun.authorization.eks import EksAccess
-from k8srun.authorization.modes import Authorizer, Modes, modes
+from k8srun.authorization.modes import Authorizer, Modes, modes, server_minor
 from k8srun.authorization.rbac import Rbac
 from k8srun.distribution import Distribution
 from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING
@@ -119,9 +119,7 @@ class Authorization:
 
     @cached_property
     def _names_authorizers(self) -> bool:
-        server = self.snapshot.server
-        minor = Distribution("", version=server.version).minor if server else None
-        return minor is not None and minor >= (1, 37)
+        return (server_minor(self.snapshot) or 0) >= 37
 
     def _ask(
         self, authorizer: Authorizer, identity: Identity, request: Attributes, unknown: list[str]

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from k8srun.authorization import account_inspections, inspections
+from k8srun.authorization.apiversions import removed_versions
 from k8srun.authorization.chain import NEEDS
 from k8srun.checks import Check
 from k8srun.findings import Severity
-from k8srun.kinds import CONFIG_MAP, POD, SECRET, SERVICE_ACCOUNT
+from k8srun.kinds import (
+    CLUSTER_ROLE,
+    CONFIG_MAP,
+    CRON_JOB,
+    DEPLOYMENT,
+    INGRESS,
+    POD,
+    SECRET,
+    SERVICE_ACCOUNT,
+)
 from k8srun.snapshot import Need
 
 _GOOD_PRACTICES = "https://kubernetes.io/docs/concepts/security/rbac-good-practices/"
@@ -250,5 +260,14 @@ CHECKS: tuple[Check, ...] = (
         "Delete the binding, or set a later date if it is still needed.",
         (_GOOD_PRACTICES,),
         account_inspections.expired,
+    ),
+    Check(
+        "API-REMOVED",
+        "Nothing is written in an API version that is no longer served",
+        Severity.MEDIUM,
+        tuple(map(Need.objects, (CRON_JOB, DEPLOYMENT, INGRESS, CLUSTER_ROLE))),
+        "Write the manifest in the version that is served; kubectl convert does most of it.",
+        ("https://kubernetes.io/docs/reference/using-api/deprecation-guide/",),
+        removed_versions,
     ),
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from k8srun.authorization.abac import Policy, read_policies
+from k8srun.distribution import Distribution
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import POD
@@ -77,6 +78,13 @@ def modes(snapshot: Snapshot) -> Modes:
         chain = tuple(abac if name == "ABAC" else Authorizer(name) for name in names)
         return Modes(chain, place, problem=problem, anonymous=anonymous, flags=flags)
     return _ASSUMED
+
+
+def server_minor(snapshot: Snapshot) -> int | None:
+    """The minor version of the API server, 37 of 1.37; None if it is not known."""
+    server = snapshot.server
+    found = Distribution("", version=server.version).minor if server else None
+    return found[1] if found and found[0] == 1 else None
 
 
 def flags_of(words: list[str]) -> dict[str, str]:

@@ -77,9 +77,13 @@ def _ways(holder: Holder) -> list[tuple[str, str]]:
 def print_permissions(out: Console, output: str, found: Permissions) -> None:
     """The rules, those that hold everywhere first."""
     if output == "csv":
-        rows = [(item.namespace or "*", str(item.rule), str(grant.binding), str(grant.role))
-                for item in found.rules for grant in item.grants]  # fmt: skip
-        _csv(("namespace", "rule", "binding", "role"), rows)
+        user = found.identity.user or " ".join(found.identity.groups)
+        rows = [
+            (user, item.namespace or "*", str(item.rule), str(grant.binding), str(grant.role))
+            for item in found.rules
+            for grant in item.grants
+        ]
+        _csv(("user", "namespace", "rule", "binding", "role"), rows)
         _print_unknown(_stderr(), found.unknown)
         return
     _line(out, str(found.identity))

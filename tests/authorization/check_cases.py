@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from k8srun.kinds import CONFIG_MAP, POD, SECRET, SERVICE_ACCOUNT
+from k8srun.kinds import CONFIG_MAP, CRON_JOB, DEPLOYMENT, INGRESS, POD, SECRET, SERVICE_ACCOUNT
 from k8srun.snapshot import Snapshot
 from tests.authorization.cluster import ADMIN, binding, cluster_role, metadata, role, rule, snapshot, urls
 
 DEFAULTS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
-OBSERVED = (POD, SECRET, SERVICE_ACCOUNT, CONFIG_MAP)
+OBSERVED = (POD, SECRET, SERVICE_ACCOUNT, CONFIG_MAP, CRON_JOB, DEPLOYMENT, INGRESS)
 
 
 def account(namespace: str, name: str, **more: Any) -> dict[str, Any]:
@@ -105,6 +105,7 @@ BROKEN: dict[str, Callable[[], Snapshot]] = {
     "RBAC-DANGLING": with_more(binding("shop", "gone", "Role gone", "User eve")),
     "RBAC-CROSS-NAMESPACE": with_more(binding("shop", "other", "Role reader", "ServiceAccount stock/sync")),
     "RBAC-MALFORMED": with_more(role("shop", "broken", {"verbs": "get", "apiGroups": [""], "resources": ["pods"]})),
+    "API-REMOVED": with_more({"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": metadata("night", "shop")}),
     "RBAC-EXPIRED": with_more(binding("shop", "dated", "Role reader", "User eve", **EXPIRED)),
 }
 
