@@ -8,9 +8,20 @@ from enum import StrEnum
 from itertools import groupby
 
 from k8srun.network.cluster import Network
-from k8srun.network.matching import Cause, Connection, Failure, Side, described, failures, matches, selects
+from k8srun.network.matching import (
+    Cause,
+    Connection,
+    Failure,
+    Side,
+    described,
+    failures,
+    matches,
+    peer_matches,
+    selects,
+)
 from k8srun.network.pods import Pod
-from k8srun.network.policy import Action, Direction, Pods, Policy, Rule, Tier
+from k8srun.network.policy import Action, BrokenPeer, Direction, Peer, Pods, Policy, Rule, Tier
+from k8srun.network.ports import BrokenPort
 from k8srun.network.tri import Tri
 
 _NEAREST = 5
@@ -215,20 +226,25 @@ class _Question:
         return tuple(sorted(found, key=lambda miss: len(miss.failed))[:_NEAREST])
 
     def _doubt(self, policy: Policy, rule: Rule) -> str:
-        place = f"{policy.resource} {rule.path}"
-        if policy.problems:
-            return f"{place}: the server would refuse {'; '.join(policy.problems)}"
+        """Why it cannot be told whether a rule matches: the first of its parts of which that is so."""
         other: Side = self._asked.source if self._direction is Direction.INGRESS else self._asked.destination
-        if isinstance(other, Pod):
-            if not other.addresses and not self._network.namespaces[other.namespace].complete:
-                return (
-                    f"{place}: neither the address of {described(other)} nor the labels of its namespace"
-                    f" {other.namespace} are in the snapshot"
-                )
-            if not other.addresses:
-                return f"{place}: the address of {described(other)} is not in the snapshot"
-            return f"{place}: the labels of the namespace {other.namespace} are not in the snapshot"
-        return f"{place}: whether it means {described(other)} cannot be told from a snapshot"
+        place = f"{policy.resource} {rule.path}"
+        for peer in rule.peers or ():
+            if peer_matches(self._network, policy, peer, other, self._asked.family) is None:
+                return f"{place}: {_unread(peer, other)}"
+        broken = next((port.problem for port in rule.ports or () if isinstance(port, BrokenPort)), "")
+        return f"{place}: the server would refuse it: {broken}"
+
+
+def _unread(peer: Peer, other: Side) -> str:
+    """Why it cannot be told whether a peer names one side."""
+    if isinstance(peer, BrokenPeer):
+        return f"the server would refuse it: {peer.problem}"
+    if isinstance(peer, Pods) and isinstance(other, Pod):
+        return f"the labels of the namespace {other.namespace} are not in the snapshot"
+    if isinstance(other, Pod):
+        return f"the address of {described(other)} is not in the snapshot"
+    return f"whether it means {described(other)} cannot be told from a snapshot"
 
 
 def _known(allowed: bool) -> Verdict:
