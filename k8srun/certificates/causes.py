@@ -46,6 +46,7 @@ CAUSES: dict[str, str] = {
     "pem-double-encoded": "The PEM data is base64-encoded once too often",
     "pem-swapped": "Certificate and key are swapped",
     "pem-truncated": "The certificate is truncated or altered",
+    "certificate-refused": "The certificate is whole, but breaks a rule that Go's parser holds it to",
     "file-missing": "A file that the configuration names is not there",
     # The client's own certificate.
     "client-certificate-expired": "The client's certificate has expired",
@@ -53,6 +54,8 @@ CAUSES: dict[str, str] = {
     "client-certificate-of-another-ca": "The client's certificate was not signed by a CA that the server accepts",
     "client-certificate-not-sent": "The client sends no certificate, and the server demands one",
     "client-certificate-usage": "The client's certificate was not issued for client authentication",
+    "front-proxy-name-not-allowed": "The API server's certificate for aggregated APIs has a name that is not allowed",
+    "front-proxy-ca-shared": "The CA of the aggregation layer signs clients too",
     "token-rejected": "The client authenticates with a token, and the token is what is refused",
     "kubelet-client-certificate-expired": "The kubelet's client certificate has expired, and it cannot renew it alone",
     "kubelet-bootstrap-missing": "The kubelet has neither a usable client certificate nor a bootstrap kubeconfig",

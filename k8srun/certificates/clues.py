@@ -96,6 +96,14 @@ def _channel(case: Case) -> tuple[str, ...]:
     return (f"curl -skv https://{address}/version", f"curl -sv http://{address}/ -o /dev/null", "env | grep -i _proxy")
 
 
+def _proxy(_case: Case) -> tuple[str, ...]:
+    return (
+        "kubectl -n kube-system get configmap extension-apiserver-authentication -o yaml",
+        "sudo grep -e requestheader -e proxy-client -e client-ca /etc/kubernetes/manifests/kube-apiserver.yaml",
+        f"openssl x509 -in {PKI}/front-proxy-client.crt -noout -subject -issuer  # on the control-plane node",
+    )
+
+
 def _constraints(case: Case) -> tuple[str, ...]:
     return (
         f"openssl s_client -connect {quote(address_of(case))} -showcerts </dev/null | openssl x509 -noout -text",
@@ -157,6 +165,8 @@ CLUES: dict[str, Clue] = {
         ("key-mismatch", "pem-missing", "pem-double-encoded", "pem-swapped", "pem-truncated", "file-missing"),
         _files,
     ),
+    "certificate-refused": _constraints,
+    **dict.fromkeys(("front-proxy-name-not-allowed", "front-proxy-ca-shared"), _proxy),
     **dict.fromkeys(
         ("plain-http", "http-scheme", "proxy-answered", "connection-closed", "protocol-version"),
         _channel,

@@ -66,13 +66,27 @@ _FILES: tuple[Entry, ...] = (
         Stage.FILES,
     ),
     Entry(
+        "x509-refused",
+        "x509: negative serial number",
+        "The certificate can be read, but holds something that Go's parser does not accept; openssl may accept it.",
+        ("certificate-refused", "pem-truncated"),
+        spellings(
+            r"x509: invalid (?!signature: parent|certificate)[^\n]*",
+            r"x509: (?:negative serial|serial number |zero or negative|inner and outer signature algorithm)[^\n]*",
+            r"x509: (?:unsupported elliptic curve|RSA (?:modulus|public exponent)|SAN \S+ is malformed)[^\n]*",
+            r"x509: (?:certificate contains duplicate extension|cannot parse (?:IP address of|URI))[^\n]*",
+            r"x509: (?:failed to parse \S+ constraint|[a-z ]+ incorrectly marked critical)[^\n]*",
+        ),
+        Party.EITHER,
+        Stage.FILES,
+    ),
+    Entry(
         "x509-malformed",
         "x509: malformed certificate",
         "The bytes are not a whole certificate: they were truncated or altered.",
-        ("pem-truncated",),
+        ("pem-truncated", "certificate-refused"),
         spellings(
-            r"x509: (?:malformed|invalid (?!signature)|trailing data|negative serial)[^\n]*",
-            r"x509: (?:inner and outer signature algorithm|unsupported elliptic|RSA modulus)[^\n]*",
+            r"x509: (?:malformed|trailing data)[^\n]*",
             r"asn1: (?:structure error|syntax error)",
             r"\bbad end line\b|\bbad base64 decode\b|nested asn1 error",
         ),
@@ -82,6 +96,16 @@ _FILES: tuple[Entry, ...] = (
 )
 
 _CLIENT: tuple[Entry, ...] = (
+    # Before the row that tells every refusal of a client.
+    Entry(
+        "front-proxy-rejected",
+        "x509: subject with cn=aggregator is not in the allowed list",
+        "A certificate of the aggregation layer's CA was shown that does not have one of the names that are allowed.",
+        ("front-proxy-name-not-allowed", "front-proxy-ca-shared"),
+        spellings(r"x509: subject with cn=(?P<name>[^\n\"\]]{0,300}?) is not in the allowed list"),
+        Party.CLIENT,
+        Stage.PEER,
+    ),
     Entry(
         "x509-client-rejected",
         "Unable to authenticate the request: [x509: …, verifying certificate SN=…, SKID=…, AKID=… failed: x509: …]",

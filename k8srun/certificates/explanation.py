@@ -19,7 +19,7 @@ from k8srun.findings import Evidence
 from k8srun.x509 import Certificate
 
 _OF_KIND = {
-    ErrorKind.MALFORMED: "pem-truncated",
+    ErrorKind.MALFORMED: "certificate-refused",
     ErrorKind.UNHANDLED_CRITICAL: "critical-extension",
     ErrorKind.CA_NOT_AUTHORIZED_TO_SIGN: "ca-cannot-sign",
     ErrorKind.PATH_LENGTH: "path-length-exceeded",

@@ -7,36 +7,33 @@ from datetime import datetime
 
 from k8srun.certificates.case import View, when, who
 from k8srun.certificates.inspections import views_of
-from k8srun.certificates.inventory import Bundle, Held, Holder, Inventory, inventory
+from k8srun.certificates.inventory import Held, Holder, inventory
+from k8srun.certificates.judges.proxies import authorities, proxy_clients, shared
 from k8srun.certificates.judges.trust import is_kubelet_made
 from k8srun.certificates.requests import KUBELET_SERVING_SIGNER, signing_requests
 from k8srun.checks import Check, NotApplicable, Undecided
 from k8srun.findings import Evidence, Finding, Severity
-from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST, CONFIG_MAP
+from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
 from k8srun.snapshot import Snapshot, resource_name
 from k8srun.text import visible
 
-_AUTHENTICATION = ("extension-apiserver-authentication", "kube-system")
 _SERVED_FROM = frozenset({Holder.FILE, Holder.SECRET})
 
 
 def front_proxy_ca(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator[Finding]:
     """Keys that the API server trusts both for clients and for who may speak in the name of any user."""
-    trusted = _client_and_proxy_authorities(snapshot, inventory(snapshot))
+    trusted = authorities(snapshot, inventory(snapshot))
     if not trusted:
         raise Undecided("the CA of clients and the CA of the aggregation layer were not read together")
     for clients, proxies in trusted:
-        keys = {item.public_key_sha256: item for item in clients.certificates if item.public_key_sha256}
-        for certificate in proxies.certificates:
-            shared = keys.get(certificate.public_key_sha256)
-            if shared:
-                yield check.finding(
-                    proxies.place,
-                    f"{who(certificate)} signs clients too: each of them could speak in the name of any user",
-                    Evidence(f"trusted for the aggregation layer: {who(certificate)}", proxies.place),
-                    Evidence(f"trusted for clients, with the same key: {who(shared)}", clients.place),
-                    key=certificate.subject,
-                )
+        for proxy, client in shared(clients, proxies):
+            yield check.finding(
+                proxies.place,
+                f"{who(proxy)} signs clients too: each of them could speak in the name of any user",
+                Evidence(f"trusted for the aggregation layer: {who(proxy)}", proxies.place),
+                Evidence(f"trusted for clients, with the same key: {who(client)}", clients.place),
+                key=proxy.subject,
+            )
 
 
 def front_proxy_name(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator[Finding]:
@@ -45,24 +42,20 @@ def front_proxy_name(check: Check, snapshot: Snapshot, _now: datetime) -> Iterat
     programs = found.program("kube-apiserver")
     if not programs:
         raise Undecided("the API server's flags were not read")
-    flagged = [program for program in programs if program.flags.get("proxy-client-cert-file")]
-    if not flagged:
+    if not any(program.flags.get("proxy-client-cert-file") for program in programs):
         raise NotApplicable("the API server is told no client certificate for aggregated APIs")
-    shown = [(program, found.file(program.flags["proxy-client-cert-file"], program.host)) for program in flagged]
-    read = [(program, bundle) for program, bundle in shown if bundle and bundle.certificates]
+    read = proxy_clients(found)
     if not read:
         raise Undecided("the client certificate of the aggregation layer was not read")
-    for program, bundle in read:
-        leaf, given = bundle.certificates[0], program.flags.get("requestheader-allowed-names", "")
-        allowed = [name.strip() for name in given.split(",") if name.strip()]
-        # Without any name every certificate of the CA is accepted.
-        if allowed and leaf.common_name not in allowed:
-            name = visible(leaf.common_name, limit=120) or "without a name"
+    for one in read:
+        if not one.is_allowed:
+            given = visible(", ".join(one.allowed), limit=200)
+            name = visible(one.leaf.common_name, limit=120) or "without a name"
             yield check.finding(
-                bundle.place,
-                f"aggregated APIs refuse it: it is {name}, and allowed is {visible(', '.join(allowed), limit=200)}",
-                Evidence(f"--requestheader-allowed-names={visible(given, limit=200)}", program.place),
-                Evidence(who(leaf), bundle.place),
+                one.bundle.place,
+                f"aggregated APIs refuse it: it is {name}, and allowed is {given}",
+                Evidence(f"--requestheader-allowed-names={given}", one.program.place),
+                Evidence(who(one.leaf), one.bundle.place),
             )
 
 
@@ -123,22 +116,6 @@ def kubelet_serving(check: Check, snapshot: Snapshot, _now: datetime) -> Iterato
             severity=Severity.MEDIUM,
             remediation="Compare its names with the node's, then approve it: k8srun csr list, k8srun csr approve NAME",
         )
-
-
-def _client_and_proxy_authorities(snapshot: Snapshot, found: Inventory) -> list[tuple[Bundle, Bundle]]:
-    """What is trusted for clients beside what is trusted for the aggregation layer: by flags, else as published."""
-    pairs = [
-        (
-            found.file(flags.get("client-ca-file", ""), host),
-            found.file(flags.get("requestheader-client-ca-file", ""), host),
-        )
-        for flags, host in ((program.flags, program.host) for program in found.program("kube-apiserver"))
-    ]
-    published = snapshot.find(CONFIG_MAP, *_AUTHENTICATION)
-    if published and not any(clients and proxies for clients, proxies in pairs):
-        place = resource_name(CONFIG_MAP, published)
-        pairs = [(found.at(f"{place}, client-ca-file"), found.at(f"{place}, requestheader-client-ca-file"))]
-    return [(clients, proxies) for clients, proxies in pairs if clients and proxies]
 
 
 def _same_certificate(view: View, held: list[Held]) -> list[Held]:

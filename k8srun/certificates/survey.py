@@ -9,11 +9,13 @@ from k8srun.certificates.case import Case, View, World
 from k8srun.certificates.diagnosis import diagnose_case, nothing_found, with_others
 from k8srun.certificates.judges.clients import pending_requests
 from k8srun.certificates.judges.files import key_pairs, missing_files, pem_swapped
+from k8srun.certificates.judges.proxies import proxy_clients
 from k8srun.certificates.messages import Symptom, read
 from k8srun.certificates.roles import CLIENT, ROLES, SERVER
 from k8srun.certificates.wrappers import Side, Wrapper
 from k8srun.diagnosis import CauseStatus, Diagnosis
 from k8srun.snapshot import GapReason
+from k8srun.text import visible
 from k8srun.tls import HandshakeOutcome, TlsObservation
 
 _RANK = {role.id: number for number, role in enumerate(ROLES)}
@@ -120,6 +122,13 @@ def _of_files(world: World) -> Iterator[Case]:
     if any(bundle.broken for bundle in world.inventory.bundles):
         yield _plain(world, "x509: malformed certificate")
         yield _plain(world, "tls: failed to find any PEM data in certificate input")
+    refused = next((item.certificate.refused for item in world.inventory.held if item.certificate.refused), "")
+    if refused:
+        yield _plain(world, refused)
+    clients = proxy_clients(world.inventory)
+    denied = next((one.leaf.common_name for one in clients if not one.is_allowed), None)
+    if denied is not None:
+        yield _plain(world, f"x509: subject with cn={visible(denied, limit=120)} is not in the allowed list")
     if next(iter(missing_files(world.snapshot, world.inventory)), None):
         yield _plain(world, "tls: failed to find any PEM data in certificate input")
     waiting = _plain(world, "no serving certificate available for the kubelet")

@@ -62,7 +62,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._rsa: dict[tuple[str, int], rsa.RSAPrivateKey] = {}
-        self._ecdsa: dict[str, ec.EllipticCurvePrivateKey] = {}
+        self._ecdsa: dict[tuple[str, str], ec.EllipticCurvePrivateKey] = {}
 
     def rsa(self, name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
         """RSA 2048, as kubeadm's default, or of another size."""
@@ -70,11 +70,11 @@ class Keys:
             self._rsa[name, bits] = rsa.generate_private_key(public_exponent=65537, key_size=bits)
         return self._rsa[name, bits]
 
-    def ecdsa(self, name: str) -> ec.EllipticCurvePrivateKey:
-        """ECDSA P-256, as kubeadm's `encryptionAlgorithm: ECDSA-P256`."""
-        if name not in self._ecdsa:
-            self._ecdsa[name] = ec.generate_private_key(ec.SECP256R1())
-        return self._ecdsa[name]
+    def ecdsa(self, name: str, curve: str = "") -> ec.EllipticCurvePrivateKey:
+        """ECDSA P-256, as kubeadm's `encryptionAlgorithm: ECDSA-P256`, or on a curve that Go does not know."""
+        if (name, curve) not in self._ecdsa:
+            self._ecdsa[name, curve] = ec.generate_private_key(ec.SECP256K1() if curve else ec.SECP256R1())
+        return self._ecdsa[name, curve]
 
 
 class Pki:
@@ -94,7 +94,8 @@ class Pki:
         for name, leaf in spec.certificates.items():
             if leaf.issuer not in {*spec.authorities, name}:
                 raise InputError(f"its issuer {leaf.issuer!r} is not an authority", where=f"certificate {name}")
-            key = keys.ecdsa(name) if not (rsa_leaves or leaf.rsa_bits) else keys.rsa(name, leaf.rsa_bits or 2048)
+            is_rsa = rsa_leaves or leaf.rsa_bits
+            key = keys.rsa(name, leaf.rsa_bits or 2048) if is_rsa else keys.ecdsa(name, leaf.curve)
             pair = _issued(leaf, key, None if leaf.issuer == name else self._pairs[leaf.issuer], now)
             self._pairs[name] = replace(pair, sent=tuple(self[sent].certificate for sent in leaf.sends))
 

@@ -55,6 +55,7 @@ class CertificateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         not_before: the issuer's when empty, as with kubeadm.
         sends: the ids of the authorities whose certificates stand after it in its file.
         rsa_bits: its key is RSA of this size; 0 = as the others.
+        curve: its key is on this curve; empty = P-256, as the others.
         sha1: whether it is signed with SHA-1.
         authority_key_identifier: whether it says by which key it was signed.
         critical_extension: the object identifier of a critical extension that nobody knows.
@@ -69,6 +70,7 @@ class CertificateSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     not_after: str = "+325d"
     sends: tuple[str, ...] = ()
     rsa_bits: int = 0
+    curve: Literal["", "secp256k1"] = ""
     sha1: bool = False
     authority_key_identifier: bool = True
     critical_extension: str = ""

@@ -14,7 +14,7 @@ from k8srun.kubeconfig import KubeconfigUser
 from k8srun.pem import PemBlock
 from k8srun.snapshot import Snapshot
 from k8srun.tls import HandshakeOutcome
-from tests.certificates import der
+from tests.certificates import check_cases, der
 from tests.certificates.cluster import (
     HOST,
     KUBECONFIG,
@@ -444,6 +444,29 @@ def a_truncated_certificate() -> Scenario:
         "x509: malformed certificate",
         with_content(PemBlock("CERTIFICATE", error="truncated: no END line")),
     )
+
+
+@scenario
+def a_certificate_whose_key_is_on_a_curve_that_go_does_not_know() -> Scenario:
+    cluster = Cluster()
+    own = certificate(leaf("kube-apiserver", key("K-256"), cluster.ca, der.dns(HOST)))
+    cluster.without.add(f"{PKI}/apiserver.crt")
+    cluster.more_files.append(HostFile(f"{PKI}/apiserver.crt", Topic.PKI, "node-1", pem=own))
+    cluster.keys["apiserver"] = key("K-256")
+    text = 'err="key failed with : x509: unsupported elliptic curve"'
+    return Scenario("certificate-refused", text, cluster.snapshot())
+
+
+@scenario
+def an_apiserver_whose_name_aggregated_apis_do_not_accept() -> Scenario:
+    text = 'err="[x509: subject with cn=aggregator is not in the allowed list]"'
+    return Scenario("front-proxy-name-not-allowed", text, check_cases.other_front_proxy_name())
+
+
+@scenario
+def one_ca_for_clients_and_the_aggregation_layer() -> Scenario:
+    text = 'err="[x509: subject with cn=mara is not in the allowed list]"'
+    return Scenario("front-proxy-ca-shared", text, check_cases.shared_front_proxy())
 
 
 @scenario

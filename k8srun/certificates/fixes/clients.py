@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from k8srun.certificates.case import Case
 from k8srun.certificates.connection import KubeconfigUse
-from k8srun.certificates.fixes.commands import CONTROL_PLANE, WORKSTATION, handshake, quote, renewal, restart
+from k8srun.certificates.fixes.commands import (
+    BACKUP,
+    CONTROL_PLANE,
+    WORKSTATION,
+    handshake,
+    quote,
+    reissue,
+    renewal,
+    restart,
+)
 from k8srun.certificates.fixes.servers import role_of
 from k8srun.certificates.roles import BY_ID
 from k8srun.diagnosis import Fix
@@ -69,6 +78,27 @@ def send_certificate(case: Case) -> Fix:
         " apiserver-etcd-client or healthcheck-client)",
         _request(None, use),
         WORKSTATION,
+    )
+
+
+def mend_proxy_name(case: Case) -> Fix:
+    """Aggregated APIs accept the names that the API server publishes: its own must be among them."""
+    return Fix(
+        "Issue front-proxy-client.crt again with the name front-proxy-client, or add its name to"
+        " --requestheader-allowed-names, and restart the API server",
+        reissue("front-proxy-client", case.world.distribution),
+        CONTROL_PLANE,
+    )
+
+
+def part_proxy_authority(case: Case) -> Fix:
+    """The aggregation layer gets a CA that signs nothing else; aggregated APIs fail until both sides have it."""
+    client = reissue("front-proxy-client", case.world.distribution)
+    return Fix(
+        "Make a CA for the aggregation layer alone, name it in --requestheader-client-ca-file, and have it sign"
+        " front-proxy-client.crt: as long as it signs clients too, each of them could speak in the name of any user",
+        (*reissue("front-proxy-ca", case.world.distribution)[:-1], *(line for line in client if line != BACKUP)),
+        CONTROL_PLANE,
     )
 
 

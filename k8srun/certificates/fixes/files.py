@@ -71,6 +71,24 @@ def mend_content(case: Case) -> Fix:
     return Fix(summary, (write,), "where it is kept")
 
 
+def reissue_refused(case: Case) -> Fix:
+    """Nothing can be mended in a certificate: it is issued again, without what Go does not accept."""
+    refused = next((item for item in case.inventory.held if item.certificate.refused), None)
+    reason = visible(refused.certificate.refused, limit=200) if refused else "what the message names"
+    where = visible(refused.place, limit=200) if refused else "the certificate"
+    role = refused.role if refused else ""
+    path = quote(refused.bundle.path) if refused and refused.bundle.path else "FILE.crt"
+    return Fix(
+        f"Issue {where} again without what Go refuses ({reason}): kubectl, kubelets and the API server are Go programs;"
+        " a key of RSA 2048 or on the curve P-256, a positive serial number, names in ASCII",
+        (
+            f"openssl x509 -in {path} -noout -text",
+            *(reissue(role, case.world.distribution) if _is_issued(role) else ()),
+        ),
+        "where the certificate is issued",
+    )
+
+
 def restore_file(case: Case) -> Fix:
     """Put the file back, or mend the flag."""
     missing = next(iter(missing_files(case.world.snapshot, case.inventory)), None)

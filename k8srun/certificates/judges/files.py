@@ -12,6 +12,7 @@ from k8srun.certificates.roles import CERTIFICATE_FLAGS, KEY_FLAGS, OTHER_FILE_F
 from k8srun.findings import Evidence
 from k8srun.hostfiles import Topic
 from k8srun.snapshot import GapReason, Snapshot
+from k8srun.text import visible
 
 DOUBLE_ENCODED = "encoded once too often"
 
@@ -117,6 +118,24 @@ def pem_missing(case: Case) -> Judgement:
 def pem_truncated(case: Case) -> Judgement:
     """A PEM block that begins and cannot be read to its end."""
     return _broken(case, lambda error: error.startswith(("truncated", "malformed", "ends as", "not valid base64")))
+
+
+def certificate_refused(case: Case) -> Judgement:
+    """Go's parser refuses what openssl reads: a curve, a serial number, a name that it does not accept."""
+    certificates = [item for item in case.inventory.held if _concerns(case, item.bundle)]
+    refused = [item for item in certificates if item.certificate.refused]
+    # A message that was read somewhere is about those that are refused in its words.
+    named = [item for item in refused if item.certificate.refused in case.symptom.line]
+    if named or (refused and not case.symptom.spoken):
+        return confirmed(
+            *(
+                Evidence(f"{who(item.certificate)}: {visible(item.certificate.refused, limit=300)}", item.place)
+                for item in (named or refused)[:5]
+            )
+        )
+    if certificates and not any(item.certificate.unreadable for item in certificates):
+        return ruled_out(f"Go's parser reads every certificate that was found ({len(certificates)})")
+    return undecided()
 
 
 def file_missing(case: Case) -> Judgement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from k8srun.certificates.case import Case, Judgement
-from k8srun.certificates.judges import channels, clients, dates, files, names, usages
+from k8srun.certificates.judges import channels, clients, dates, files, names, proxies, usages
 from k8srun.certificates.judges.trust import judge_trust
 from k8srun.certificates.verification import ErrorKind
 
@@ -55,12 +55,15 @@ JUDGES: dict[str, Judge] = {
     "pem-double-encoded": files.pem_double_encoded,
     "pem-swapped": files.pem_swapped,
     "pem-truncated": files.pem_truncated,
+    "certificate-refused": files.certificate_refused,
     "file-missing": files.file_missing,
     "client-certificate-expired": dates.client_certificate_expired,
     "client-certificate-not-yet-valid": dates.client_certificate_not_yet_valid,
     "client-certificate-of-another-ca": clients.client_certificate_of_another_ca,
     "client-certificate-not-sent": clients.client_certificate_not_sent,
     "client-certificate-usage": usages.client_certificate_usage,
+    "front-proxy-name-not-allowed": proxies.front_proxy_name_not_allowed,
+    "front-proxy-ca-shared": proxies.front_proxy_ca_shared,
     "token-rejected": clients.token_rejected,
     "kubelet-client-certificate-expired": clients.kubelet_client_certificate_expired,
     "kubelet-bootstrap-missing": clients.kubelet_bootstrap_missing,
