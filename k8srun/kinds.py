@@ -74,6 +74,7 @@ CUSTOM_RESOURCE_DEFINITION = Kind("apiextensions.k8s.io", "CustomResourceDefinit
 API_SERVICE = Kind("apiregistration.k8s.io", "APIService")
 RUNTIME_CLASS = Kind("node.k8s.io", "RuntimeClass")
 CERT_MANAGER_CERTIFICATE = Kind("cert-manager.io", "Certificate")
+VULNERABILITY_REPORT = Kind("aquasecurity.github.io", "VulnerabilityReport")
 
 RESOURCES: dict[Kind, Resource] = {
     resource.kind: resource
@@ -123,6 +124,7 @@ RESOURCES: dict[Kind, Resource] = {
         Resource(API_SERVICE, "apiservices", namespaced=False),
         Resource(RUNTIME_CLASS, "runtimeclasses", namespaced=False),
         Resource(CERT_MANAGER_CERTIFICATE, "certificates", namespaced=True),
+        Resource(VULNERABILITY_REPORT, "vulnerabilityreports", namespaced=True, versions=("v1alpha1",)),
     )
 }
 

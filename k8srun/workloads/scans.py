@@ -15,13 +15,12 @@ import msgspec
 
 from k8srun.codec import decode
 from k8srun.errors import InputError
-from k8srun.kinds import Kind
+from k8srun.kinds import VULNERABILITY_REPORT
 from k8srun.pods import Owners, PodTemplate
 from k8srun.snapshot import JsonObject, Snapshot, resource_name
 from k8srun.workloads.image_digests import running_images
 from k8srun.workloads.images import parse_image
 
-VULNERABILITY_REPORT = Kind("aquasecurity.github.io", "VulnerabilityReport")
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "UNKNOWN")
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
 
