@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from k8srun.authorization.asking import request_of
 from k8srun.authorization.model import Subject
 from k8srun.authorization.permissions import AccessMatrix, access_matrix, bound_subjects
 from k8srun.cli.authorization_documents import subject_document
-from k8srun.cli.authorization_options import eks_option, namespace_of, read_authorization, request_of
+from k8srun.cli.authorization_options import eks_option, namespace_of, read_authorization
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.codec import pretty
 from k8srun.errors import ExitCode, InputError

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
+from k8srun.authorization.asking import identity_of, request_of
 from k8srun.authorization.nearmisses import near_misses
 from k8srun.cli.authorization_documents import decision_document, identity_document, request_document
 from k8srun.cli.authorization_options import (
     eks_option,
-    identity_of,
     identity_options,
     namespace_of,
     read_authorization,
-    request_of,
 )
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.codec import pretty

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from k8srun.authorization.asking import identity_of
 from k8srun.authorization.permissions import Permissions, permissions_of
 from k8srun.cli.authorization_documents import grant_document, identity_document, rule_document
-from k8srun.cli.authorization_options import eks_option, identity_of, identity_options, namespace_of, read_authorization
+from k8srun.cli.authorization_options import eks_option, identity_options, namespace_of, read_authorization
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.codec import pretty
 from k8srun.errors import ExitCode

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from k8srun.authorization.asking import request_of
 from k8srun.authorization.whocan import WhoCan, who_can
 from k8srun.cli.authorization_documents import grant_document, request_document, subject_document
-from k8srun.cli.authorization_options import eks_option, namespace_of, read_authorization, request_of
+from k8srun.cli.authorization_options import eks_option, namespace_of, read_authorization
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.codec import pretty
 from k8srun.errors import ExitCode, InputError
