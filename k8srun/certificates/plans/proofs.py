@@ -37,7 +37,15 @@ _CHECKS: dict[str, tuple[str, ...]] = {
     ),
     "CERT-WEAK": ("weak-signature", "weak-key"),
     "KEY-MISMATCH": ("key-mismatch",),
-    "CERT-UNREADABLE": ("pem-missing", "pem-double-encoded", "pem-swapped", "pem-truncated"),
+    "CERT-UNREADABLE": (
+        "pem-missing",
+        "pem-double-encoded",
+        "pem-swapped",
+        "pem-truncated",
+        "certificate-refused",
+    ),
+    "FRONT-PROXY-NAME": ("front-proxy-name-not-allowed",),
+    "FRONT-PROXY-CA": ("front-proxy-ca-shared",),
     "FLAG-FILE-MISSING": ("file-missing",),
     "KUBELET-SERVING": ("kubelet-serving-self-signed", "kubelet-serving-csr-pending"),
     "KUBECONFIG-CA": (
