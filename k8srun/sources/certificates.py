@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.pem import MAX_BYTES, PemBlock, read_pem
+from k8srun.sources.derivation import MOST_ITERATIONS, most_iterations
 from k8srun.sources.garbage import collector_paused
 from k8srun.sources.kubeconfig import reduce_kubeconfig
 from k8srun.sources.yamlreader import read_documents
@@ -152,6 +153,14 @@ def _pkcs12(data: bytes, password: bytes | None, where: str) -> tuple[PemBlock, 
     missing = _missing(data)
     if missing > 0:
         raise InputError(f"a truncated PKCS #12 file: {missing} bytes are missing", where=where, do="Copy it again.")
+    iterations = most_iterations(data)
+    if iterations > MOST_ITERATIONS:
+        raise InputError(
+            f"a PKCS #12 file that demands {_said(iterations)} rounds of key derivation, more than {MOST_ITERATIONS:,}:"
+            " it was not opened",
+            where=where,
+            do="If it is yours, write it again: openssl pkcs12 -export -iter 100000",
+        )
     try:
         held = pkcs12.load_pkcs12(data, password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -164,6 +173,10 @@ def _pkcs12(data: bytes, password: bytes | None, where: str) -> tuple[PemBlock, 
     if not blocks:
         raise InputError("a PKCS #12 file without certificate and key", where=where)
     return tuple(blocks)
+
+
+def _said(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else "an absurd number of"
 
 
 def _unopened(error: Exception, password: bytes | None, where: str) -> InputError:
