@@ -12,6 +12,7 @@ from typing import NamedTuple
 from k8srun.authorization.apiresources import ApiResource, resources
 from k8srun.authorization.attributes import MASTERS, SERVICE_ACCOUNT_PREFIX, Attributes, Identity
 from k8srun.authorization.chain import Authorization
+from k8srun.authorization.dangers import is_everything
 from k8srun.authorization.matching import allows, resource_matches
 from k8srun.authorization.model import ALL, Binding, Grant, Subject
 from k8srun.authorization.rbac import Rbac
@@ -124,11 +125,16 @@ class _Search:
             if _resembles(grant.subject, self.identity, grant.binding.namespace):
                 message = f"{_shown(grant.binding)} is for {_subject(grant.subject)}; asked is {_named(self.identity)}"
                 yield NearMiss(Miss.SUBJECT_SPELLING, message, grant)
-            elif grant.subject.kind == "Group" and grant.subject.name not in (MASTERS, *self.identity.groups):
+            elif self._might_join(grant):
                 who = meaning(grant.subject)
                 means = f" ({who})" if who else ""
                 message = f"the group {visible(grant.subject.name, limit=100)}{means} may, by {_shown(grant.binding)}"
                 yield NearMiss(Miss.MISSING_GROUP, message, grant)
+
+    def _might_join(self, grant: Grant) -> bool:
+        """Whether the grant is for a group that somebody may be meant to be in: not one that may do everything."""
+        joined = grant.subject.name in (MASTERS, *self.identity.groups)
+        return grant.subject.kind == "Group" and not joined and not is_everything(grant.rule)
 
 
 def _compared(grant: Grant, request: Attributes) -> NearMiss | None:

@@ -100,6 +100,7 @@ flags() {
 kubeconfig ([a-z-]+-)?kubeconfig
 kubeconfig (audit|authorization|authentication-token)-webhook-config-file
 document (experimental-)?encryption-provider-config|audit-policy-file|authorization-config|authentication-config|admission-control-config-file|egress-selector-config-file|tracing-config-file|config
+text authorization-policy-file
 stat token-auth-file|basic-auth-file
 stat data-dir|wal-dir
 pem ([a-z-]+-)?(cert-file|key-file|certfile|keyfile|cafile|ca-file|certificate-authority)|kubelet-client-(certificate|key)|tls-sni-cert-key

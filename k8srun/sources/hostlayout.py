@@ -125,6 +125,7 @@ FLAGS = (
         "(experimental-)?encryption-provider-config|audit-policy-file|authorization-config|authentication-config"
         "|admission-control-config-file|egress-selector-config-file|tracing-config-file|config",
     ),
+    FlagRule(Form.TEXT, Topic.CONFIG, "authorization-policy-file"),
     FlagRule(Form.STAT, Topic.CONFIG, "token-auth-file|basic-auth-file"),
     FlagRule(Form.STAT, Topic.ETCD, "data-dir|wal-dir"),
     FlagRule(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from k8srun.authorization.abac import read_policies
@@ -11,7 +13,9 @@ from k8srun.authorization.eks import read_eks_access
 from k8srun.distribution import Distribution
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
-from tests.authorization.cluster import ADMIN, binding, cluster_role, rule, snapshot
+from k8srun.snapshot import merge
+from k8srun.sources.host import read_host
+from tests.authorization.cluster import ADMIN, NOW, binding, cluster_role, rule, snapshot
 
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 JANE = Identity("jane")
@@ -41,8 +45,6 @@ def policies(*lines: str) -> HostFile:
 
 
 def policy(**spec) -> str:
-    import json
-
     return json.dumps({"apiVersion": "abac.authorization.kubernetes.io/v1beta1", "kind": "Policy", "spec": spec})
 
 
@@ -187,3 +189,22 @@ def test_an_eks_policy_is_judged_by_the_cluster_role_of_its_purpose():
 def test_access_entries_that_do_not_say_enough_are_refused(document):
     with pytest.raises(InputError):
         read_eks_access(document)
+
+
+def test_the_policy_file_that_the_manifest_names_is_read_from_the_node(tmp_path):
+    folder = tmp_path / "etc/kubernetes"
+    (folder / "manifests").mkdir(parents=True)
+    (folder / "abac.jsonl").write_text(policy(user="jane", namespace="*", resource="pods") + "\n")
+    container = {
+        "name": "kube-apiserver", "command": ["kube-apiserver", *ABAC],
+        "volumeMounts": [{"name": "etc", "mountPath": "/etc/kubernetes"}],
+    }  # fmt: skip
+    volumes = [{"name": "etc", "hostPath": {"path": "/etc/kubernetes"}}]
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kube-apiserver"},
+        "spec": {"containers": [container], "volumes": volumes},
+    }  # fmt: skip
+    (folder / "manifests/kube-apiserver.yaml").write_text(json.dumps(pod))
+
+    seen = merge([snapshot(*READER), read_host(tmp_path, now=NOW)])
+    assert Authorization.of(seen).review(JANE, DELETE).authorizer == "ABAC"
