@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
-from urllib.parse import unquote
 
 _DOCKER_HUB = "index.docker.io"
+# Repositories are ASCII: an escape of another byte matches none, whatever it is decoded to.
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,10 @@ def _place(address: str) -> _Place | None:
         return None
     if "[" in host.removeprefix("[") or "]" in host.removesuffix("]"):
         return None  # brackets are for the whole of an IPv6 address
-    return _Place(host, f":{port}" if port else "", unquote(slash + rest))
+    path = slash + rest
+    if _BAD_ESCAPE.search(path):
+        return None
+    return _Place(host, f":{port}" if port else "", _ESCAPE.sub(lambda byte: chr(int(byte[1], 16)), path))
 
 
 def _matches(key: str, target: _Place) -> bool:

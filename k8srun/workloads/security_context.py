@@ -44,7 +44,7 @@ class ContainerContext:
         privilege_escalation: whether a set-user-ID program in it gains rights.
         seccomp, app_armor: `Unconfined`, `RuntimeDefault`, `Localhost NAME`; seccomp `kubelet default` where nothing is
             set: Unconfined unless the kubelet's seccompDefault is on.
-        aspects: all of it, explained.
+        aspects: all of it, explained; empty where nobody asked for that.
     """
 
     name: str
@@ -69,8 +69,12 @@ def effective_contexts(template: PodTemplate) -> tuple[ContainerContext, ...]:
     Raises:
         InputError: the pod spec is not what the API takes.
     """
-    subject = read_subject(template, as_pod=True)
-    return tuple(_Merged(subject, index).context() for index in range(len(subject.containers)))
+    return contexts_of(read_subject(template, as_pod=True), explained=True)
+
+
+def contexts_of(subject: Subject, *, explained: bool = False) -> tuple[ContainerContext, ...]:
+    """The effective security contexts of a pod that was read as one; with the aspects only on request."""
+    return tuple(_Merged(subject, index).context(explained) for index in range(len(subject.containers)))
 
 
 class _Merged:
@@ -107,7 +111,8 @@ class _Merged:
     def _added(self) -> frozenset[str]:
         return self.capabilities.bounding - RUNTIME_DEFAULT
 
-    def context(self) -> ContainerContext:
+    def context(self, explained: bool) -> ContainerContext:
+        aspects = self._windows() if self.subject.is_windows else self._linux()
         return ContainerContext(
             name=self.container.name,
             image=self.container.image or "",
@@ -122,7 +127,7 @@ class _Merged:
             app_armor=self._profile(self.own.app_armor_profile, self.pod.app_armor_profile, "RuntimeDefault")[0],
             read_only_root=bool(self.own.read_only_root_filesystem),
             user_namespace=self.subject.has_user_namespace,
-            aspects=tuple(self._windows() if self.subject.is_windows else self._linux()),
+            aspects=tuple(aspects) if explained else (),
         )
 
     def _linux(self) -> Iterator[Aspect]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from k8srun.checks import Check
 from k8srun.findings import Finding
 from k8srun.text import visible
-from k8srun.workloads.capabilities import RUNTIME_DEFAULT, capabilities_of
+from k8srun.workloads.capabilities import RUNTIME_DEFAULT
 from k8srun.workloads.inspections.workload import Workload
 from k8srun.workloads.isolation import host_paths
-from k8srun.workloads.security_context import ContainerContext, effective_contexts
+from k8srun.workloads.security_context import ContainerContext, contexts_of
 from k8srun.workloads.standards.baseline import CONFINED
 
 _CONFINED = (*CONFINED, "kubelet default")
@@ -19,7 +19,7 @@ _CONFINED = (*CONFINED, "kubelet default")
 def _contexts(workload: Workload) -> Iterator[tuple[str, ContainerContext]]:
     """The containers of a workload, by the name that messages use. On Windows none of this applies."""
     if not workload.subject.is_windows:
-        for context in effective_contexts(workload.template):
+        for context in contexts_of(workload.subject):
             yield visible(context.name, limit=63), context
 
 
@@ -65,16 +65,16 @@ def privilege_escalation(check: Check, workload: Workload) -> Iterator[Finding]:
 
 
 def capabilities(check: Check, workload: Workload) -> Iterator[Finding]:
-    for (container, context), (name, effective) in zip(workload.subject.containers, _contexts(workload), strict=False):
-        found = capabilities_of(context)
-        added = sorted(found.bounding - RUNTIME_DEFAULT)
-        if effective.privileged:
+    for name, context in _contexts(workload):
+        bounding = context.capabilities.bounding
+        added = sorted(bounding - RUNTIME_DEFAULT)
+        if context.privileged:
             continue  # the check of privileged containers says it
         if added:
             message = f"container {name} has {', '.join(added[:5])}{' and more' if added[5:] else ''}"
-            fact = f"{visible(container.name, limit=63)}: capabilities.add beyond the runtime's default"
+            fact = f"{name}: capabilities.add beyond the runtime's default"
             yield workload.finding(check, message, "containers", fact, key=name)
-        elif "NET_RAW" in found.bounding:
+        elif "NET_RAW" in bounding:
             message = f"container {name} keeps NET_RAW, with which root in it can forge packets"
             yield workload.finding(check, message, "containers", f"{name}: capabilities.drop has neither", key=name)
 
