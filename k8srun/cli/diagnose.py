@@ -80,14 +80,17 @@ def diagnose(
         needs = planning.NEEDS if planning else DIAGNOSIS_NEEDS
         snapshot, said = _evidence(sources, needs, now, stack)
         messages = _messages(text or said, lines)
-        if planning:
+        said_of_plan = ""
+        if planning and plan_file:
             messages = iter([message := next(messages, "")])
+            # Before anything is printed: a pipe that closes early must not cost the plan.
+            written, said_of_plan = planning.write_remedy(message, snapshot, now, plan_file, break_glass=break_glass)
+            incomplete = not written
         for found in diagnose_each(messages, snapshot, now):
             incomplete = incomplete or not found.recognised
             _print(found, output, lines)
-        if planning and plan_file:
-            written = planning.write_remedy(message, snapshot, now, plan_file, break_glass=break_glass)
-            incomplete = incomplete or not written
+        if said_of_plan:
+            click.echo(said_of_plan, err=True)
     context.exit(ExitCode.INCOMPLETE if incomplete else ExitCode.CLEAN)
 
 

@@ -6,8 +6,6 @@ import shlex
 from datetime import datetime
 from pathlib import Path
 
-import click
-
 from k8srun.apply.local import kubeconfig_views
 from k8srun.assessment.remedies import PLAN_NEEDS, plan_of
 from k8srun.assessment.scene import Scene
@@ -21,12 +19,15 @@ from k8srun.text import plural
 NEEDS = PLAN_NEEDS
 
 
-def write_remedy(text: str, snapshot: Snapshot, now: datetime, path: Path, *, break_glass: bool) -> bool:
-    """Write the plan, and say on standard error what comes next; whether there is a plan.
+def write_remedy(text: str, snapshot: Snapshot, now: datetime, path: Path, *, break_glass: bool) -> tuple[bool, str]:
+    """Write the plan.
 
     Args:
         text: the symptom; empty = what the snapshot alone confirms.
         break_glass: not the fix, but what lets requests pass without the webhooks that cannot be asked.
+
+    Returns:
+        whether there is one, and what to say of it.
 
     Raises:
         InputError: no webhook fails for its certificate; the file cannot be written.
@@ -34,15 +35,13 @@ def write_remedy(text: str, snapshot: Snapshot, now: datetime, path: Path, *, br
     """
     plan = _open(snapshot, now) if break_glass else plan_of(text, snapshot, now, kubeconfig_views(snapshot))
     if plan is None:
-        click.echo("No plan: no cause is confirmed that one could mend. Look at what is still open.", err=True)
-        return False
+        return False, "No plan: no cause is confirmed that one could mend. Look at what is still open."
     write_plan(plan, path)
     quoted = shlex.quote(str(path))
     by_hand = sum(not step.action.writes_to_cluster and bool(step.commands) for step in plan.steps)
     hands = f", {by_hand} of them to be done by hand" if by_hand else ""
-    click.echo(f"{path}: the plan, {plural(len(plan.steps), 'step')}{hands}. Nothing was changed.", err=True)
-    click.echo(f"Next: k8srun plan show {quoted}; k8srun plan preview {quoted} --context [NAME]", err=True)
-    return True
+    made = f"{path}: the plan, {plural(len(plan.steps), 'step')}{hands}. Nothing was changed."
+    return True, f"{made}\nNext: k8srun plan show {quoted}; k8srun plan preview {quoted} --context [NAME]"
 
 
 def _open(snapshot: Snapshot, now: datetime) -> Plan:

@@ -57,7 +57,7 @@ def on_control_plane(world: World, commands: tuple[str, ...], reason: str, cause
         backup(world.distribution),
         "a backup of what the next steps change, and of etcd while it still answers",
         answers=cause,
-        irreversible="It changes nothing.",
+        irreversible="It changes nothing; remove the copies once all is well: they hold private keys.",
     )
     own = tuple(command for command in commands if command != BACKUP)
     if is_kubespray(world) and any("kubeadm certs renew" in command for command in own):
