@@ -79,7 +79,7 @@ def _missing(policies: Policies, wanted: Wanted) -> Iterator[_Missing]:
     for source in wanted.sources:
         for destination in wanted.destinations:
             for protocol, port in wanted.ports:
-                for direction in _denied(flow(policies, source, destination, protocol, port)):
+                for direction in _denied(policies, flow(policies, source, destination, protocol, port), protocol, port):
                     subject, other = (source, destination) if direction is Direction.EGRESS else (destination, source)
                     if isinstance(subject, Pod):
                         key = direction, subject.workload
@@ -90,7 +90,7 @@ def _missing(policies: Policies, wanted: Wanted) -> Iterator[_Missing]:
         yield _Missing(key[0], tuple(subjects.values()), tuple(others[key].values()), tuple(ports[key]))
 
 
-def _denied(found: Flow) -> Iterator[Direction]:
+def _denied(policies: Policies, found: Flow, protocol: str, port: int) -> Iterator[Direction]:
     """The directions that a NetworkPolicy can open. Raises RefusedError where another kind decides."""
     if not found.egress.isolated_by and not found.ingress.isolated_by and found.verdict is Verdict.DENIED:
         raise RefusedError(
@@ -98,8 +98,8 @@ def _denied(found: Flow) -> Iterator[Direction]:
             do="No NetworkPolicy can allow what is denied there: ask whoever keeps that policy.",
         )
     for direction, answered in ((Direction.EGRESS, found.egress), (Direction.INGRESS, found.ingress)):
-        host = isinstance(found.source, Pod) and found.source.host_network and direction is Direction.INGRESS
-        if answered.verdict is not Verdict.DENIED and not (host and answered.isolated_by):
+        by_host = direction is Direction.INGRESS and _host_denied(policies, found, protocol, port)
+        if answered.verdict is not Verdict.DENIED and not by_host:
             continue
         if answered.policy and not answered.policy.startswith(f"{NETWORK_POLICY.kind} "):
             raise RefusedError(
@@ -107,6 +107,15 @@ def _denied(found: Flow) -> Iterator[Direction]:
                 do="It decides before any NetworkPolicy: ask the cluster's administrators, who keep it.",
             )
         yield direction
+
+
+def _host_denied(policies: Policies, found: Flow, protocol: str, port: int) -> bool:
+    """Whether a pod on its node's network is not let in by its node's addresses, which are what is seen of it."""
+    source = found.source
+    if not isinstance(source, Pod) or not source.host_network or not found.ingress.isolated_by:
+        return False
+    seen = [flow(policies, address, found.destination, protocol, port) for address in source.addresses]
+    return not seen or any(one.ingress.verdict is not Verdict.ALLOWED for one in seen)
 
 
 def _placed(snapshot: Snapshot, policies: Policies, missing: _Missing) -> Iterator[Step]:
