@@ -27,6 +27,7 @@ class Answer(NamedTuple):
     status: int
     message: str
     warnings: tuple[str, ...]
+    body: dict[str, Any]
 
     @property
     def pod_security_warnings(self) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ class PodSecurityServer:
             for line in response.headers.getlist("Warning")
             for found in _WARNING.findall(line.encode("latin-1").decode())  # headers are bytes; the server's are UTF-8
         )
-        return Answer(response.status, message, warnings)
+        return Answer(response.status, message, warnings, answer)
 
     def _request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"

@@ -1,0 +1,124 @@
+"""What LimitRanges and quotas make of a pod, held to the real server's admission on generated cases."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from k8srun.workloads.resources import container_resources, obstacles, parse_quantity
+from tests.controlplane.cluster import ControlPlane
+from tests.workloads.cluster import cluster, template_of
+from tests.workloads.server import PodSecurityServer, at_once, pod_security_server
+
+Json = dict[str, Any]
+_AMOUNTS = {"cpu": ("50m", "0.2", "1", "2"), "memory": ("16Mi", "100M", "1Gi", "2e9")}
+CLUSTERS, PODS = 12, 25
+
+
+@pytest.fixture(scope="module")
+def server(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PodSecurityServer]:
+    with pod_security_server(control_plane, tmp_path_factory.mktemp("bounds")) as running:
+        yield running
+
+
+def amounts(rng: random.Random, chance: float) -> Json:
+    return {name: rng.choice(texts) for name, texts in _AMOUNTS.items() if rng.random() < chance}
+
+
+def ordered(*given: Json) -> bool:
+    """Whether amounts that all name a resource do not decrease, which the API asks for."""
+    names = {name for one in given for name in one}
+    return all(
+        (found := [parse_quantity(one[name]) for one in given if name in one]) == sorted(found) for name in names
+    )
+
+
+def draw_bounds(rng: random.Random, namespace: str) -> list[Json]:
+    items = []
+    while not items:
+        entry = {name: amounts(rng, 0.4) for name in ("min", "defaultRequest", "default", "max")}
+        if ordered(*entry.values()):
+            spec = {"limits": [{"type": "Container", **{name: value for name, value in entry.items() if value}}]}
+            items.append(_object("LimitRange", namespace, spec))
+    if rng.random() < 0.6:
+        names = rng.sample(("requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "cpu", "pods"), 2)
+        hard = {name: "3" if name.endswith("cpu") else "3Gi" if name.endswith("memory") else "5" for name in names}
+        items.append(_object("ResourceQuota", namespace, {"hard": hard}))
+    return items
+
+
+def _object(kind: str, namespace: str, spec: Json) -> Json:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "all", "namespace": namespace}, "spec": spec}
+
+
+def draw_pod(rng: random.Random, namespace: str) -> Json:
+    containers = []
+    while len(containers) < rng.choice((1, 1, 2)):
+        requests, limits = amounts(rng, 0.5), amounts(rng, 0.5)
+        if ordered(requests, limits):
+            resources = {name: value for name, value in (("requests", requests), ("limits", limits)) if value}
+            containers.append({"name": f"c{len(containers)}", "image": "i", "resources": resources})
+    metadata = {"name": "pod", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}
+
+
+def test_generated_pods_are_completed_and_refused_as_the_server_does(control_plane, server):
+    refused = completed = 0
+    for seed in range(CLUSTERS):
+        rng = random.Random(seed)
+        namespace = server.namespace({"enforce": "privileged", "enforce-version": f"v1.{seed}"})
+        bounds = []
+        for item in draw_bounds(rng, namespace):
+            plural = f"{item['kind'].lower()}s"
+            created = control_plane.create(f"/api/v1/namespaces/{namespace}/{plural}", item)
+            known = {**created, "apiVersion": "v1", "kind": item["kind"]}
+            bounds.append(_settled(control_plane, server, known))
+        pods = [draw_pod(rng, namespace) for _ in range(PODS)]
+
+        answers = at_once(lambda pod, namespace=namespace: server.create(namespace, pod), pods)
+
+        for pod, answer in zip(pods, answers, strict=True):
+            if answer.status == 422:
+                continue  # a default that is below what the pod asks for
+            snapshot = cluster(pod, *bounds)
+            found = obstacles(snapshot, template_of(pod))
+            assert (answer.status == 403) == bool(found), (pod, bounds, answer, found)
+            refused += answer.status == 403
+            if answer.status == 201:
+                _compare(answer.body, container_resources(snapshot, template_of(pod)))
+                completed += 1
+    assert refused > 40
+    assert completed > 40
+
+
+def _settled(control_plane: ControlPlane, server: PodSecurityServer, item: Json) -> Json:
+    """The object once the server heeds it: a LimitRange once admission has heard of it, a quota once it is counted."""
+    namespace = item["metadata"]["namespace"]
+    if item["kind"] == "LimitRange":
+        entry = item["spec"]["limits"][0]
+        if entry.get("default") or entry.get("defaultRequest"):
+            control_plane.wait_until("the LimitRange to be heeded", lambda: _is_completed(server, namespace))
+        return item
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas/all"
+
+    def counted() -> Json | None:
+        found = control_plane.request("GET", path)[1]
+        return {**found, "apiVersion": "v1", "kind": "ResourceQuota"} if found.get("status", {}).get("hard") else None
+
+    return control_plane.wait_until("the quota to be counted", counted)
+
+
+def _is_completed(server: PodSecurityServer, namespace: str) -> bool:
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    answer = server.create(namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": spec})
+    return answer.status != 201 or bool(answer.body["spec"]["containers"][0].get("resources"))
+
+
+def _compare(created: Json, ours: Any) -> None:
+    for container, one in zip(created["spec"]["containers"], ours, strict=True):
+        for name, mine in (("requests", one.requests), ("limits", one.limits)):
+            theirs = container["resources"].get(name, {})
+            assert {key: parse_quantity(value) for key, value in theirs.items()} == mine, (container, one)
