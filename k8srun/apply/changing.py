@@ -20,7 +20,7 @@ from k8srun.apply.reducing import is_changed_after, mark, require_no_secret
 from k8srun.apply.runs import Run, RunState, find, latest
 from k8srun.apply.settle import settle, write_settled
 from k8srun.apply.target import Target
-from k8srun.apply.undo import undo_plan
+from k8srun.apply.undo import can_be_taken_back, undo_plan
 from k8srun.apply.verify import ask_all
 from k8srun.change import ChangeStatus, Outcome, Preview, StepOutcome, StepState
 from k8srun.errors import RefusedError
@@ -226,12 +226,11 @@ def _status(outcomes: Sequence[StepOutcome]) -> ChangeStatus:
 def _next(status: ChangeStatus, run: Run, outcomes: Sequence[StepOutcome]) -> tuple[str, ...]:
     """How to go on and how to take back, where there is anything to."""
     by_hand = [outcome.number for outcome in outcomes if outcome.state is StepState.BY_HAND]
-    done = any(outcome.state is StepState.DONE for outcome in outcomes)
     ways = []
     if by_hand:
         ways.append(f"Run the commands of step {by_hand[0]}, then go on: the same again with --done {by_hand[0]}.")
     elif status is not ChangeStatus.APPLIED:
         ways.append("To go on: preview the same plan again, and confirm what is left of it.")
-    if done or status is ChangeStatus.IN_DOUBT:
+    if can_be_taken_back(run):
         ways.append(f"To take back what was done: k8srun plan undo --run {run.id}")
     return tuple(ways)

@@ -48,6 +48,14 @@ def undo_plan(run: Run, target: Target, *, patience: float) -> Plan:
     )
 
 
+def can_be_taken_back(run: Run) -> bool:
+    """Whether anything of a run can: of what was done, or of what may have been."""
+    return any(
+        _undo_of(run, number) is not None or (record.is_open and run.plan.steps[number - 1].undo is not None)
+        for number, record in run.steps.items()
+    )
+
+
 def _reversed(run: Run, done: Iterable[int]) -> Iterator[Step]:
     for number in done:
         step = run.plan.steps[number - 1]

@@ -173,6 +173,19 @@ def test_a_certificate_and_a_token_are_issued_in_a_lab(lab, target, journal, tmp
     assert target.read(anchor.target) is None
 
 
+@pytest.mark.parametrize("deny", [False, True])
+def test_no_undo_is_offered_for_a_decision_on_a_request_since_nothing_takes_it_back(target, journal, deny):
+    submitted = carried_out(
+        plan_of(target, steps.create(signing_request("jane", "jane"), "x")), target, journal, OPTIONS
+    )
+    assert submitted.next == (f"To take back what was done: k8srun plan undo --run {submitted.run}",)
+    waiting = seen(target, ObjectRef("certificates.k8s.io/v1", "CertificateSigningRequest", "jane"))
+    decided = carried_out(plan_of(target, steps.approve(waiting, "checked", deny=deny)), target, journal, OPTIONS)
+    assert (decided.status, decided.next) == (ChangeStatus.APPLIED, ())
+    with pytest.raises(RefusedError, match="nothing that could be taken back"):
+        undo(decided.run, target, "", journal=journal, options=OPTIONS)
+
+
 def test_deleting_a_namespace_takes_what_is_in_it(target, journal):
     plan = plan_of(target, steps.delete(seen(target, ObjectRef("v1", "Namespace", "data")), "x"))
     shown = preview(plan, target, journal=journal, options=OPTIONS)
