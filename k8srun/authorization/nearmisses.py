@@ -121,11 +121,13 @@ class _Search:
 
     def others(self) -> Iterator[NearMiss]:
         """Who may do it: a subject that was meant to be this one, or a group that this one is not in."""
+        groups: set[str] = set()
         for grant in self.finder.grants(self.request):
             if _resembles(grant.subject, self.identity, grant.binding.namespace):
                 message = f"{_shown(grant.binding)} is for {_subject(grant.subject)}; asked is {_named(self.identity)}"
                 yield NearMiss(Miss.SUBJECT_SPELLING, message, grant)
-            elif self._might_join(grant):
+            elif len(groups) < _EACH and self._might_join(grant):
+                groups.add(grant.subject.name)
                 who = meaning(grant.subject)
                 means = f" ({who})" if who else ""
                 message = f"the group {visible(grant.subject.name, limit=100)}{means} may, by {_shown(grant.binding)}"

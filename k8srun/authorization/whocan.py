@@ -69,15 +69,16 @@ class Finder:
     """Finds the rules that grant a request. Built once for an `Rbac`."""
 
     rbac: Rbac
-    _rules: Mapping[str, Mapping[RoleKey, tuple[Rule, ...]]] = field(init=False, repr=False)
+    # Resource as a rule writes it → namespace of the role → name of the role → its rules of that resource.
+    _rules: Mapping[str, Mapping[str, Mapping[str, tuple[Rule, ...]]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        found: dict[str, dict[RoleKey, tuple[Rule, ...]]] = {}
-        for key, role in self.rbac.roles.items():
+        found: dict[str, dict[str, dict[str, tuple[Rule, ...]]]] = {}
+        for (namespace, name), role in self.rbac.roles.items():
             for rule in role.rules:
                 for token in dict.fromkeys(rule.resources) if rule.resources else (_URLS,):
-                    roles = found.setdefault(token, {})
-                    roles[key] = (*roles.get(key, ()), rule) if key in roles else (rule,)
+                    roles = found.setdefault(token, {}).setdefault(namespace, {})
+                    roles[name] = (*roles[name], rule) if name in roles else (rule,)
         object.__setattr__(self, "_rules", found)
 
     def grants(self, request: Attributes, *, anywhere: bool = False) -> Iterator[Grant]:
@@ -86,26 +87,25 @@ class Finder:
         Args:
             anywhere: in whichever namespace; that of the request does not count then.
         """
-        for role, rule in self._granting(request):
+        anywhere = anywhere and request.path is None
+        here = ("", request.namespace) if request.namespace and request.path is None else ("",)
+        for role, rule in self._granting(request, None if anywhere else here):
             bindings = self.rbac.bindings_of_role.get((role.namespace, role.name), {})
-            if anywhere and request.path is None:
-                namespaces: Iterable[str] = bindings
-            else:
-                namespaces = ("", request.namespace) if request.namespace and request.path is None else ("",)
-            for namespace in namespaces:
+            for namespace in bindings if anywhere else here:
                 for binding in bindings.get(namespace, ()):
                     yield from (Grant(binding, subject, role, rule) for subject in binding.subjects)
 
-    def _granting(self, request: Attributes) -> Iterator[tuple[Role, Rule]]:
-        """The roles that allow the request, each with its first rule that does."""
+    def _granting(self, request: Attributes, namespaces: Iterable[str] | None) -> Iterator[tuple[Role, Rule]]:
+        """The roles of these namespaces (None = of all) that allow the request, each with its first rule that does."""
         seen: set[RoleKey] = set()
         for token in self._tokens(request):
-            for key, rules in self._rules.get(token, {}).items():
-                if key not in seen:
+            roles = self._rules.get(token, {})
+            for namespace in roles if namespaces is None else namespaces:
+                for name, rules in roles.get(namespace, {}).items():
                     rule = next((rule for rule in rules if allows(rule, request)), None)
-                    if rule is not None:
-                        seen.add(key)
-                        yield self.rbac.roles[key], rule
+                    if rule is not None and (namespace, name) not in seen:
+                        seen.add((namespace, name))
+                        yield self.rbac.roles[namespace, name], rule
 
     @staticmethod
     def _tokens(request: Attributes) -> tuple[str, ...]:
