@@ -32,7 +32,7 @@ class Runbook:
     """One runbook.
 
     Attributes:
-        id: stem of the notebook's file name, unique in the collection.
+        id: stem of the notebook's file name, unique among runbooks of its kind.
         kind: what it is for.
         title: its first heading.
         summary: what it answers, in a sentence.

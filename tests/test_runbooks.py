@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ from k8srun.errors import ExitCode
 from k8srun.record import RunRecord, RunStatus
 from k8srun.sources.library import find_runbooks
 
-RUNBOOKS = {runbook.id: runbook for runbook in find_runbooks()}
+RUNBOOKS = {f"{runbook.kind}/{runbook.id}": runbook for runbook in find_runbooks()}
 
 
 @pytest.fixture(scope="module", params=sorted(RUNBOOKS))
@@ -58,7 +59,7 @@ def test_plots_are_in_the_report_with_the_sentence_that_says_the_same(run):
     cells = json.loads((folder / "notebook.ipynb").read_text())["cells"]
     plots = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", ()))
     report = (folder / "report.html").read_text()
-    assert report.count('alt="Bar chart of ') + report.count('alt="Timeline of when ') == plots
+    assert len(re.findall(r'alt="(?:Bar chart of|Timeline of when|Heat map of) ', report)) == plots
     if record.runbook in {"cluster-overview", "certificates"}:
         assert plots == 1
         assert "CERT-EXPIRED" in {finding.check for finding in record.result.findings}

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.remedies import PLAN_NEEDS
 from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS
+from k8srun.authorization.checks import CHECKS as AUTHORIZATION_CHECKS
+from k8srun.authorization.denials.diagnosis import DIAGNOSIS_NEEDS as REFUSAL_NEEDS
 from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
 from k8srun.certificates.needs import LIST_NEEDS
 from k8srun.certificates.reviews import NEEDS as REVIEW_NEEDS
 from k8srun.checks import Check
-from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, NODE
+from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, NODE, VULNERABILITY_REPORT
 from k8srun.snapshot import Need
 from k8srun.workloads.checks import CHECKS as WORKLOAD_CHECKS
 from k8srun.workloads.diagnosis import DIAGNOSIS_NEEDS as WORKLOAD_NEEDS
@@ -20,7 +22,7 @@ _DISTRIBUTION_NEEDS = tuple(Need.objects(kind) for kind in (NODE, CONFIG_MAP, CU
 
 
 def _of_checks(checks: Iterable[Check]) -> tuple[Need, ...]:
-    return tuple(dict.fromkeys(need for check in checks for need in check.needs))
+    return tuple(dict.fromkeys(need for check in checks for need in check.reads))
 
 
 # Method of the investigation → what its answer rests on. What is not here needs nothing of its own.
@@ -35,6 +37,31 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
     "issue_certificate": (*REVIEW_NEEDS, Need.objects(NAMESPACE)),
     "requests": REVIEW_NEEDS,
     "evaluate_certificates": _of_checks(CERTIFICATE_CHECKS),
+    "evaluate_authorization": _of_checks(AUTHORIZATION_CHECKS),
+    **dict.fromkeys(
+        (
+            "can_i",
+            "who_can",
+            "permissions",
+            "access_matrix",
+            "plot_access",
+            "attack_paths",
+            "plot_attack_paths",
+            "dangerous_grants",
+            "roles_and_bindings",
+            "service_accounts",
+            "api_resources",
+            "authenticators",
+            "authorizers",
+            "whoami",
+            "unused_grants",
+            "diagnose_refusal",
+            "access_request",
+            "proposal",
+            "token",
+        ),
+        REFUSAL_NEEDS,
+    ),
     "evaluate_workloads": _of_checks(WORKLOAD_CHECKS),
     **dict.fromkeys(
         (
@@ -50,9 +77,11 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
             "attach_pull_secret",
             "relabel",
             "drop_token",
+            "resources",
         ),
         WORKLOAD_NEEDS,
     ),
+    "vulnerabilities": (*WORKLOAD_NEEDS, Need.objects(VULNERABILITY_REPORT)),
     "distribution": _DISTRIBUTION_NEEDS,
     "evaluate": _of_checks(CHECKS),
 }

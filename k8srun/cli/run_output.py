@@ -61,7 +61,8 @@ def print_runbook(out: Console, runbook: Runbook, needs: Sequence[str]) -> None:
     _print_list(out, "\nIt must be able to read (what it cannot is UNKNOWN)", needs)
     _print_list(out, "References", runbook.references)
     lab = " --lab" if "--lab" in sources else ""
-    out.print(f"Run it: k8srun run {runbook.id}{lab}")
+    kind = f"{runbook.kind}/" if runbook.kind == "walkthrough" else ""
+    out.print(f"Run it: k8srun run {kind}{runbook.id}{lab}")
 
 
 def print_run(out: Console, run: Run, report: Path | None) -> None:

@@ -16,6 +16,8 @@ from k8srun.workloads.images import parse_image
 from k8srun.workloads.isolation import isolation
 from k8srun.workloads.posture import Judged, Posture
 from k8srun.workloads.pull_secrets import PullSecrets, pull_secrets
+from k8srun.workloads.resources import Amounts, ContainerResources, Obstacle
+from k8srun.workloads.scans import SEVERITIES, ScannedImage
 from k8srun.workloads.security_context import effective_contexts
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ _POSTURES = ("Namespace", "Enforces", "Audits", "Warns", "Workloads", "Violate",
 _VIOLATIONS = ("Workload", "Control", "What violates it")
 _IMAGES = ("Image", "Registry", "Pinned by", "Workloads", "Digests that run", "Pull secret that matches")
 _SECRETS = ("Pull secret", "Named by", "State", "Registries")
+_RESOURCES = ("Container", "Requests", "Limits", "Filled in by the LimitRange")
+_SCANS = ("Image", "Workloads", "Worst", "Vulnerabilities", "Can be mended", "Scan", "Of the digest that runs")
 _STEPS = ("Step", "Result", "What happened")
 _MOST = 6
 
@@ -156,6 +160,58 @@ def secrets(found: PullSecrets) -> pd.DataFrame:
         for one in found.secrets
     ]
     return frame(rows, _SECRETS)
+
+
+def resources(found: Iterable[ContainerResources], hindered: Iterable[Obstacle]) -> pd.DataFrame:
+    """What each container asks for, and after them why a quota or LimitRange has no room for one more pod."""
+    rows: list[dict[str, object]] = [
+        {
+            "Container": one.container,
+            "Requests": _amounts(one.requests),
+            "Limits": _amounts(one.limits),
+            "Filled in by the LimitRange": ", ".join(one.defaulted),
+        }
+        for one in found
+    ]
+    rows += [
+        {
+            "Container": f"refused by {one.resource}",
+            "Requests": one.reason,
+            "Limits": "",
+            "Filled in by the LimitRange": "",
+        }
+        for one in hindered
+    ]
+    return frame(rows, _RESOURCES)
+
+
+def _amounts(amounts: Amounts) -> str:
+    return ", ".join(f"{name} {amount}" for name, amount in sorted(amounts.items())) or "none"
+
+
+def scans(found: Iterable[ScannedImage]) -> pd.DataFrame:
+    """One row for each image that runs: what its scan found; an image without a scan says so."""
+    rows: list[dict[str, object]] = []
+    for one in found:
+        holes = one.scan.vulnerabilities if one.scan else ()
+        worst = min((hole.severity for hole in holes), key=_severity_rank, default="none" if one.scan else "not known")
+        rows.append(
+            {
+                "Image": one.image,
+                "Workloads": ", ".join(one.workloads[:_MOST]),
+                "Worst": worst,
+                "Vulnerabilities": len(holes) if one.scan else "not scanned",
+                "Can be mended": sum(bool(hole.fixed) for hole in holes),
+                "Scan": one.scan.origin if one.scan else "",
+                "Of the digest that runs": "yes" if one.by_digest else "by its name only" if one.scan else "",
+            }
+        )
+    return frame(sorted(rows, key=lambda row: _severity_rank(str(row["Worst"]))), _SCANS)
+
+
+def _severity_rank(severity: str) -> int:
+    known = (*SEVERITIES, "not known", "none")
+    return known.index(severity) if severity in known else len(known)
 
 
 def registry_answer(check: ImageCheck) -> pd.DataFrame:

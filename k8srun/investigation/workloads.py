@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from k8srun.checks import CheckResult
@@ -9,16 +10,22 @@ from k8srun.display import tables
 from k8srun.display import workloads as display
 from k8srun.errors import InputError
 from k8srun.investigation.questions import Questions
+from k8srun.kinds import VULNERABILITY_REPORT
 from k8srun.plan import Plan
+from k8srun.pods import PodTemplate
 from k8srun.sources.options import SourceOptions
+from k8srun.sources.registry.check import Asking, check_image, read_ca, read_file
+from k8srun.sources.registry.wire import Wire
 from k8srun.workloads.checks import CHECKS
 from k8srun.workloads.diagnosis_view import View
 from k8srun.workloads.fixes import find_workload, hardening_plan, token_plan
-from k8srun.workloads.fixes_access import pull_secret_plan, relabel_plan
+from k8srun.workloads.fixes_access import fitting_secret, pull_secret_plan, relabel_plan
 from k8srun.workloads.images import parse_image
 from k8srun.workloads.policy import LevelVersion, Mode, parse_level, parse_version
 from k8srun.workloads.posture import controls, judged, postures
 from k8srun.workloads.pull_secrets import pull_secrets
+from k8srun.workloads.resources import container_resources, obstacles
+from k8srun.workloads.scans import join, read_report, read_trivy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,15 +89,31 @@ class WorkloadQuestions(Questions):
         """The pull secrets that a workload's images are pulled with, and the registries that they are for."""
         return display.secrets(pull_secrets(self.snapshot, find_workload(self.snapshot, workload)))
 
+    def resources(self, workload: str) -> pd.DataFrame:
+        """What a workload's containers ask for as the server completes it, and what hinders one more pod of it."""
+        template = find_workload(self.snapshot, workload)
+        found = container_resources(self.snapshot, template)
+        return display.resources(found, obstacles(self.snapshot, template))
+
+    def vulnerabilities(self, scans: Sequence[str] = ()) -> pd.DataFrame:
+        """What scanners found in the images that run: of VulnerabilityReport objects, and of Trivy's reports.
+
+        Args:
+            scans: files of `trivy image --format json`.
+
+        Raises:
+            InputError: a file is none.
+        """
+        found = [read_trivy(read_file(path), where=path) for path in scans]
+        found += [read_report(item) for item in self.snapshot.of(VULNERABILITY_REPORT) if item.get("report")]
+        return display.scans(join(self.snapshot, found))
+
     def ask_registry(self, image: str, workload: str = "", *, ca_file: str = "") -> pd.DataFrame:
         """Whether the registry grants the pull of an image, asked from here with the workload's own pull secrets.
 
         Args:
             ca_file: the CA of the registry, PEM; empty = the system's.
         """
-        from k8srun.sources.registry.check import Asking, check_image, read_ca  # noqa: PLC0415 - few runbooks ask
-        from k8srun.sources.registry.wire import Wire  # noqa: PLC0415
-
         template = find_workload(self.snapshot, workload) if workload else None
         asking = Asking(Wire(ca=read_ca(ca_file) if ca_file else b""))
         found = check_image(image, asking, snapshot=self.snapshot, template=template, sources=self._options)
@@ -106,13 +129,18 @@ class WorkloadQuestions(Questions):
         Raises:
             RefusedError: it cannot be mended by changing its fields.
         """
-        template = find_workload(self.snapshot, workload)
+        template = self._to_mend(workload)
         return hardening_plan(self.snapshot, template, _policy(level, version), user=user)
 
-    def attach_pull_secret(self, workload: str, secret: str, *, to_account: bool = False) -> Plan:
-        """The plan that lets a workload (or its ServiceAccount) pull with a Secret of its namespace."""
-        template = find_workload(self.snapshot, workload)
-        return pull_secret_plan(self.snapshot, template, secret, to_account=to_account)
+    def attach_pull_secret(self, workload: str, secret: str = "", *, to_account: bool = False) -> Plan:
+        """The plan that lets a workload (or its ServiceAccount) pull with a Secret of its namespace.
+
+        Args:
+            secret: its name; empty = the only one that fits.
+        """
+        template = self._to_mend(workload)
+        name = secret or fitting_secret(self.snapshot, template)
+        return pull_secret_plan(self.snapshot, template, name, to_account=to_account)
 
     def relabel(self, namespace: str, level: str, version: str = "latest", *, mode: str = "enforce") -> Plan:
         """The plan that lets a namespace enforce, audit or warn of a level, after proof that nothing would be refused.
@@ -124,7 +152,16 @@ class WorkloadQuestions(Questions):
 
     def drop_token(self, workload: str) -> Plan:
         """The plan that no longer mounts a ServiceAccount's token into a workload's pods."""
-        return token_plan(self.snapshot, find_workload(self.snapshot, workload))
+        return token_plan(self.snapshot, self._to_mend(workload))
+
+    def _to_mend(self, workload: str) -> PodTemplate:
+        """The workload that is named; on the lab, without a name, the one that the incident has broken."""
+        view = View(self.snapshot)
+        if not workload and self.snapshot.lab and view.troubles:
+            return view.workload_template(view.troubles[0].template)
+        if not workload:
+            raise InputError("no workload was named", do="Name it: workload=NAMESPACE/NAME.")
+        return find_workload(self.snapshot, workload)
 
 
 def _policy(level: str, version: str) -> LevelVersion:

@@ -8,7 +8,7 @@ from pathlib import Path
 import k8srun
 from k8srun.codec import parse_json
 from k8srun.errors import InputError
-from k8srun.runbook import Runbook, read_runbook
+from k8srun.runbook import Runbook, RunbookKind, read_runbook
 from k8srun.text import visible
 
 _PACKAGE = Path(k8srun.__file__).parent
@@ -30,20 +30,16 @@ def find_runbooks(folder: Path | None = None) -> tuple[Runbook, ...]:
     """All runbooks of a folder (that of the collection if none is given), by kind and id.
 
     Raises:
-        InputError: one cannot be read, or two have the same id.
+        InputError: one cannot be read.
     """
     root = folder or runbooks_folder()
-    found = [load_runbook(path) for path in sorted(root.glob("*/*.ipynb"))]
-    by_id: dict[str, Runbook] = {}
-    for runbook in found:
-        other = by_id.setdefault(runbook.id, runbook)
-        if other is not runbook:
-            raise InputError(f"two runbooks have the id {runbook.id}", where=f"{other.path}, {runbook.path}")
-    return tuple(found)
+    return tuple(load_runbook(path) for path in sorted(root.glob("*/*.ipynb")))
 
 
 def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     """The runbook of that id (`x509-error`, also `investigate/x509-error`), or the notebook at that path.
+
+    A walkthrough may be called like what it teaches (`walkthrough/images`): without its kind the other one is meant.
 
     Raises:
         InputError: there is none; the message names the nearest.
@@ -51,11 +47,12 @@ def find_runbook(name: str, folder: Path | None = None) -> Runbook:
     if name.endswith(".ipynb"):
         return load_runbook(Path(name))
     # Only the one that is asked for is read: another that is broken must not stand in its way.
-    paths = {path.stem: path for path in (folder or runbooks_folder()).glob("*/*.ipynb")}
+    paths = list((folder or runbooks_folder()).glob("*/*.ipynb"))
     kind, _, identity = name.rpartition("/")
-    if identity in paths and kind in {"", paths[identity].parent.name}:
-        return load_runbook(paths[identity])
-    near = get_close_matches(identity, paths, n=3, cutoff=0.5)
+    found = [path for path in paths if path.stem == identity and kind in {"", path.parent.name}]
+    if found:
+        return load_runbook(min(found, key=lambda path: (path.parent.name == RunbookKind.WALKTHROUGH, path)))
+    near = get_close_matches(identity, sorted({path.stem for path in paths}), n=3, cutoff=0.5)
     raise InputError(
         f"there is no runbook {visible(name, limit=80)}",
         do=f"Did you mean {' or '.join(near)}?" if near else "List them with: k8srun list",

@@ -7,10 +7,10 @@ from typing import Any
 from k8srun import steps
 from k8srun.errors import InputError, RefusedError
 from k8srun.jsonpatch import Operation, find, pointer
-from k8srun.kinds import NAMESPACE, POD, SERVICE_ACCOUNT
+from k8srun.kinds import NAMESPACE, POD, SECRET, SERVICE_ACCOUNT
 from k8srun.plan import Plan, Question
 from k8srun.pods import TEMPLATE_PATHS, PodTemplate, pods, workloads
-from k8srun.snapshot import JsonObject, Need, Snapshot
+from k8srun.snapshot import JsonObject, Need, Snapshot, object_key
 from k8srun.text import plural
 from k8srun.workloads.admission import relabel
 from k8srun.workloads.fixes import cluster_of, named, planner_of, restart_of
@@ -46,6 +46,27 @@ def pull_secret_plan(snapshot: Snapshot, template: PodTemplate, secret: str, *, 
     return _plan(
         snapshot, f"Let {template.ref} pull with Secret {secret}", template.item, path, value=value, impact=impact
     )
+
+
+def fitting_secret(snapshot: Snapshot, template: PodTemplate) -> str:
+    """The one Secret of the workload's namespace that is for an image of it.
+
+    Raises:
+        InputError: there is none, or several; the message names them.
+    """
+    names = [object_key(item)[1] for item in snapshot.of(SECRET) if object_key(item)[0] == template.namespace]
+    fitting = []
+    for name in sorted(names):
+        try:
+            _require_useful(snapshot, template, name)
+        except InputError:
+            continue  # most Secrets are no pull secrets
+        fitting.append(name)
+    if len(fitting) == 1:
+        return fitting[0]
+    what = f"{len(fitting)} Secrets fit: {', '.join(fitting)}" if fitting else "no Secret that was read fits its images"
+    do = "Name one." if fitting else "Make one, and allow Secrets to be read with --secrets (secrets=True)."
+    raise InputError(what, where=template.ref, do=do)
 
 
 def _to_account(snapshot: Snapshot, template: PodTemplate, secret: str) -> Plan:

@@ -57,9 +57,11 @@ def test_a_broken_runbook_does_not_stand_in_the_way_of_another(tmp_path):
         find_runbooks(tmp_path)
 
 
-def test_two_runbooks_of_one_id_are_refused(tmp_path):
-    write_runbook(tmp_path, "same")
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "same.ipynb").write_bytes((tmp_path / "investigate" / "same.ipynb").read_bytes())
-    with pytest.raises(InputError, match="two runbooks have the id same"):
-        find_runbooks(tmp_path)
+def test_a_walkthrough_of_the_same_name_is_found_by_its_kind_and_never_in_place_of_the_other(tmp_path):
+    made = write_runbook(tmp_path, "same")
+    (tmp_path / "walkthrough").mkdir()
+    taught = tmp_path / "walkthrough" / "same.ipynb"
+    taught.write_bytes((tmp_path / "investigate" / "same.ipynb").read_bytes().replace(b"investigate", b"walkthrough"))
+    assert find_runbook("same", tmp_path) == made
+    assert find_runbook("walkthrough/same", tmp_path).path == taught.as_posix()
+    assert len(find_runbooks(tmp_path)) == 2
