@@ -169,6 +169,28 @@ def add_tls_san(name: str, distribution: Distribution) -> tuple[str, ...]:
     )
 
 
+def make_missing(distribution: Distribution) -> tuple[str, ...]:
+    """How the certificates that are not there are made; what is there stays as it is."""
+    if distribution.name in {"k3s", "RKE2"}:
+        return restart("kube-apiserver", distribution)  # they make at their start what is missing
+    return (f"sudo {_kubeadm(distribution)} init phase certs all",) if distribution.name != "hand-made" else ()
+
+
+def rotate_default_authority(distribution: Distribution) -> tuple[str, ...]:
+    """The CAs that k3s or RKE2 made for itself, replaced by new ones that are cross-signed by the old.
+
+    Source: K3s, "k3s certificate", Rotating Self-Signed CA Certificates.
+    """
+    tool = distribution.name.lower()
+    folder = f"/var/lib/rancher/{tool}/server/rotate-ca"
+    return (
+        "# rotate-default-ca-certs.sh: from contrib/util of the k3s repository, at the tag of this version",
+        f"sudo PRODUCT={tool} bash rotate-default-ca-certs.sh  # writes {folder}; run on one server",
+        f"sudo {tool} certificate rotate-ca --path={folder}",
+        *restart("kube-apiserver", distribution),
+    )
+
+
 def renew_same_key(authority: str) -> tuple[str, ...]:
     """A CA certificate made again, for ten years, with its own key; every extension and the bytes of its name stay."""
     key = f"{authority.removesuffix('.crt')}.key"

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from k8srun.certificates.case import Case
-from k8srun.certificates.fixes.commands import BACKUP, CONTROL_PLANE, quote, reissue, restart
+from k8srun.certificates.fixes.commands import (
+    BACKUP,
+    CONTROL_PLANE,
+    make_missing,
+    quote,
+    reissue,
+    restart,
+)
 from k8srun.certificates.inventory import Holder
 from k8srun.certificates.judges.files import key_pairs, missing_files
 from k8srun.certificates.roles import BY_ID
@@ -24,7 +31,7 @@ def mend_pair(case: Case) -> Fix:
             f"openssl pkey -in {quote(key)} -pubout | openssl sha256",
             *(reissue(role, case.world.distribution) if _is_issued(role) else ()),
         ),
-        "where the pair is kept",
+        CONTROL_PLANE if _is_issued(role) else "where the pair is kept",
     )
 
 
@@ -95,7 +102,7 @@ def restore_file(case: Case) -> Fix:
     path = missing[2] if missing else case.symptom.file or "FILE"
     return Fix(
         f"Put {visible(path, limit=200)} back from a backup, make it again, or mend the flag that names it",
-        (f"sudo ls -l {quote(path)}", "sudo kubeadm init phase certs all"),
+        (f"sudo ls -l {quote(path)}", *make_missing(case.world.distribution)),
         CONTROL_PLANE,
     )
 

@@ -14,6 +14,7 @@ from k8srun.certificates.fixes.commands import (
     renew_same_key,
     renewal,
     restart,
+    rotate_default_authority,
     set_ca,
 )
 from k8srun.certificates.fixes.webhooks import served_secret
@@ -134,6 +135,9 @@ def renew_authority(case: Case) -> Fix:
     if case.world.distribution.managed is True:
         summary, commands = renewal("ca", case.world.distribution)
         return Fix(summary, commands, CONTROL_PLANE)
+    if case.world.distribution.name in {"k3s", "RKE2"}:
+        summary = "Rotate the CA: the new one is signed by the old, so that both are trusted while they overlap"
+        return Fix(summary, rotate_default_authority(case.world.distribution), CONTROL_PLANE)
     place = _file_of_authority(case) or BY_ID["ca"].path
     return Fix(
         "Make the CA certificate again with the same key and name, so that what it signed stays valid, and hand it out"

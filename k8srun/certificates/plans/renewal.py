@@ -8,7 +8,14 @@ from datetime import timedelta
 
 from k8srun import steps
 from k8srun.certificates.case import World, who
-from k8srun.certificates.fixes.commands import embed_authority, is_hand_made, renew_same_key, renewal, restart
+from k8srun.certificates.fixes.commands import (
+    embed_authority,
+    is_hand_made,
+    renew_same_key,
+    renewal,
+    restart,
+    rotate_default_authority,
+)
 from k8srun.certificates.inventory import Held, Holder
 from k8srun.certificates.plans.hosts import by_provider, on_control_plane
 from k8srun.certificates.plans.injectors import issuer_of
@@ -79,6 +86,8 @@ def _of_control_plane(world: World, ending: Sequence[Held]) -> Iterator[Remedy]:
 
 
 def _authority(world: World, role: str, ending: Sequence[Held]) -> tuple[str, ...]:
+    if world.distribution.name in {"k3s", "RKE2"}:
+        return rotate_default_authority(world.distribution)
     place = _path(role, ending)
     restarted = (command for program in _READERS[role] for command in restart(program, world.distribution))
     return (*renew_same_key(place), *restarted, *(embed_authority(place) if role == "ca" else ()))
