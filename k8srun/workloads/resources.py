@@ -37,11 +37,17 @@ Amounts = dict[str, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class ContainerResources:
-    """What a container asks for once the namespace's LimitRanges have filled in what it leaves out."""
+    """What a container asks for once the namespace's LimitRanges have filled in what it leaves out.
+
+    Attributes:
+        role: `container`, `init` (runs to its end before the next), `sidecar` (an init container that goes on running).
+        defaulted: the fields that were filled in, `limits.cpu`.
+    """
 
     container: str
     requests: Amounts
     limits: Amounts
+    role: str = "container"
     defaulted: tuple[str, ...] = ()
 
 
@@ -74,22 +80,24 @@ def container_resources(snapshot: Snapshot, template: PodTemplate) -> tuple[Cont
     """
     spec = read_spec(template)
     defaults = [_amounts_of(entry) for entry in _limits(snapshot, template.namespace, "Container")]
-    return tuple(
-        _completed(container, defaults, template)
-        for container in (*(spec.init_containers or ()), *(spec.containers or ()))
-    )
+    init = [(one, "sidecar" if one.restart_policy == "Always" else "init") for one in spec.init_containers or ()]
+    regular = [(one, "container") for one in spec.containers or ()]
+    return tuple(_completed(container, role, defaults, template) for container, role in (*init, *regular))
 
 
 def obstacles(snapshot: Snapshot, template: PodTemplate) -> tuple[Obstacle, ...]:
     """Why the namespace's LimitRanges and quotas refuse one more pod of a template; empty where they do not.
 
-    Quotas with scopes are left out: whether they count a pod depends on more than what it asks for.
+    Quotas with scopes are left out: whether they count a pod depends on more than what it asks for. So is what a pod
+    asks for as a whole (`spec.resources`).
     """
     containers = container_resources(snapshot, template)
     return (*_beyond_limits(snapshot, template, containers), *_beyond_quota(snapshot, template, containers))
 
 
-def _completed(container: Container, defaults: list[dict[str, Amounts]], template: PodTemplate) -> ContainerResources:
+def _completed(
+    container: Container, role: str, defaults: list[dict[str, Amounts]], template: PodTemplate
+) -> ContainerResources:
     own = container.resources
     where = f"{template.ref} container {visible(container.name, limit=63)}"
     requests = _amounts(own.requests if own else None, where)
@@ -105,7 +113,7 @@ def _completed(container: Container, defaults: list[dict[str, Amounts]], templat
             if name not in requests:
                 requests[name] = amount
                 filled.append(f"requests.{name}")
-    return ContainerResources(container.name, requests, limits, tuple(filled))
+    return ContainerResources(container.name, requests, limits, role, tuple(filled))
 
 
 def _beyond_limits(
@@ -113,18 +121,49 @@ def _beyond_limits(
 ) -> Iterator[Obstacle]:
     for item in _of_namespace(snapshot, LIMIT_RANGE, template.namespace):
         for entry in _entries(item, "Container"):
-            amounts = _amounts_of(entry)
             for one in containers:
-                for name, least in amounts["min"].items():
-                    if one.requests.get(name, Decimal(0)) < least:
-                        yield _limit(
-                            item, f"container {one.container} asks for less {name} than its minimum {_shown(least)}"
-                        )
-                for name, most in amounts["max"].items():
-                    if name not in one.limits or one.limits[name] > most:
-                        yield _limit(
-                            item, f"container {one.container} has no {name} limit up to its maximum {_shown(most)}"
-                        )
+                yield from _outside(item, entry, f"container {one.container}", one.requests, one.limits)
+        for entry in _entries(item, "Pod"):
+            requests, limits = (_of_pod(containers, which) for which in ("requests", "limits"))
+            yield from _outside(item, entry, "the pod", requests, limits)
+
+
+def _outside(
+    item: JsonObject, entry: Mapping[str, Any], who: str, requests: Amounts, limits: Amounts
+) -> Iterator[Obstacle]:
+    """What of a container or pod is outside of an item of a LimitRange."""
+    where = resource_name(LIMIT_RANGE, item)
+    for name, least in _amounts(entry.get("min"), where).items():
+        said = [amounts[name] for amounts in (requests, limits) if name in amounts]
+        if name not in requests or min(said) < least:
+            yield _limit(item, f"{who} asks for less {name} than the minimum {_shown(least)}")
+    for name, most in _amounts(entry.get("max"), where).items():
+        said = [amounts[name] for amounts in (requests, limits) if name in amounts]
+        if name not in limits or max(said) > most:
+            yield _limit(item, f"{who} has no {name} limit up to the maximum {_shown(most)}")
+    for name, ratio in _amounts(entry.get("maxLimitRequestRatio"), where).items():
+        request, limit = requests.get(name), limits.get(name)
+        if not request or not limit or limit / request > ratio:
+            yield _limit(item, f"{who} has no {name} limit up to {_shown(ratio)} times its request")
+
+
+def _of_pod(containers: tuple[ContainerResources, ...], which: str) -> Amounts:
+    """What a pod takes at most: its containers and sidecars together, or an init container beside the sidecars so far.
+
+    Source: kubernetes `component-helpers/resource`, PodRequests.
+    """
+    total: Amounts = {}
+    sidecars: Amounts = {}
+    peak: Amounts = {}
+    for one in containers:
+        for name, amount in getattr(one, which).items():
+            if one.role == "init":
+                peak[name] = max(peak.get(name, Decimal(0)), sidecars.get(name, Decimal(0)) + amount)
+                continue
+            total[name] = total.get(name, Decimal(0)) + amount
+            if one.role == "sidecar":
+                sidecars[name] = sidecars.get(name, Decimal(0)) + amount
+    return {name: max(total.get(name, Decimal(0)), peak.get(name, Decimal(0))) for name in {**total, **peak}}
 
 
 def _limit(item: JsonObject, reason: str) -> Obstacle:
@@ -152,22 +191,15 @@ def _beyond_quota(
 
 
 def _needed(resource: str, containers: tuple[ContainerResources, ...]) -> Decimal | str | None:
-    """What one pod adds to a quota; the container that does not say it, where a quota asks all of them to.
-
-    Init containers run one after the other: this counts all containers together, which is never too little.
-    """
+    """What one pod adds to a quota; the container that does not say it, where a quota asks all of them to."""
     if resource == "pods":
         return Decimal(1)
     kind, _, name = resource.rpartition(".")
-    if (name or resource) not in _COMPUTE or kind not in ("", "requests", "limits"):
+    if name not in _COMPUTE or kind not in ("", "requests", "limits"):
         return None
-    total = Decimal(0)
-    for one in containers:
-        amounts = one.limits if kind == "limits" else one.requests
-        if name not in amounts:
-            return one.container
-        total += amounts[name]
-    return total
+    which = "limits" if kind == "limits" else "requests"
+    silent = next((one.container for one in containers if name not in getattr(one, which)), "")
+    return silent or _of_pod(containers, which)[name]
 
 
 def _limits(snapshot: Snapshot, namespace: str, kind: str) -> Iterator[Mapping[str, Any]]:

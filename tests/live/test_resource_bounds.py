@@ -15,7 +15,7 @@ from tests.workloads.server import PodSecurityServer, at_once, pod_security_serv
 
 Json = dict[str, Any]
 _AMOUNTS = {"cpu": ("50m", "0.2", "1", "2"), "memory": ("16Mi", "100M", "1Gi", "2e9")}
-CLUSTERS, PODS = 12, 25
+CLUSTERS, PODS = 16, 25
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,10 @@ def draw_bounds(rng: random.Random, namespace: str) -> list[Json]:
         entry = {name: amounts(rng, 0.4) for name in ("min", "defaultRequest", "default", "max")}
         if ordered(*entry.values()):
             spec = {"limits": [{"type": "Container", **{name: value for name, value in entry.items() if value}}]}
+            if rng.random() < 0.4:
+                spec["limits"].append({"type": "Pod", "max": {"cpu": "3"}, "min": {"memory": "64Mi"}})
+            if rng.random() < 0.4:
+                spec["limits"][0]["maxLimitRequestRatio"] = {"cpu": rng.choice(("1", "2.5", "10"))}
             items.append(_object("LimitRange", namespace, spec))
     if rng.random() < 0.6:
         names = rng.sample(("requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "cpu", "pods"), 2)
@@ -56,13 +60,17 @@ def _object(kind: str, namespace: str, spec: Json) -> Json:
 
 def draw_pod(rng: random.Random, namespace: str) -> Json:
     containers = []
-    while len(containers) < rng.choice((1, 1, 2)):
+    while len(containers) < rng.choice((1, 2, 2, 3)):
         requests, limits = amounts(rng, 0.5), amounts(rng, 0.5)
         if ordered(requests, limits):
             resources = {name: value for name, value in (("requests", requests), ("limits", limits)) if value}
             containers.append({"name": f"c{len(containers)}", "image": "i", "resources": resources})
+    spec: Json = {"containers": containers}
+    if len(containers) > 1 and rng.random() < 0.6:
+        sidecar = {"restartPolicy": "Always"} if rng.random() < 0.5 else {}
+        spec = {"initContainers": [{**containers[0], **sidecar}], "containers": containers[1:]}
     metadata = {"name": "pod", "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def test_generated_pods_are_completed_and_refused_as_the_server_does(control_plane, server):
@@ -118,7 +126,8 @@ def _is_completed(server: PodSecurityServer, namespace: str) -> bool:
 
 
 def _compare(created: Json, ours: Any) -> None:
-    for container, one in zip(created["spec"]["containers"], ours, strict=True):
+    containers = [*created["spec"].get("initContainers", ()), *created["spec"]["containers"]]
+    for container, one in zip(containers, ours, strict=True):
         for name, mine in (("requests", one.requests), ("limits", one.limits)):
             theirs = container["resources"].get(name, {})
             assert {key: parse_quantity(value) for key, value in theirs.items()} == mine, (container, one)

@@ -30,7 +30,7 @@ def test_what_is_no_quantity_is_refused(text):
 
 
 def limit_range(namespace: str = "shop", **fields) -> dict:
-    spec = {"limits": [{"type": "Container", **fields}, {"type": "Pod", "max": {"cpu": "1m"}}]}
+    spec = {"limits": [{"type": "Container", **fields}, {"type": "PersistentVolumeClaim", "max": {"cpu": "1m"}}]}
     return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "all", "namespace": namespace}, "spec": spec}
 
 
@@ -84,13 +84,27 @@ def test_a_maximum_is_the_default_limit_and_a_limit_the_default_request():
 
 def test_what_is_outside_of_a_limit_range_is_an_obstacle():
     assert reasons(asking({"cpu": "10m"}), limit_range(min={"cpu": "50m"})) == [
-        "container web asks for less cpu than its minimum 0.05"
+        "container web asks for less cpu than the minimum 0.05"
     ]
     assert reasons(asking(limits={"cpu": "3"}), limit_range(max={"cpu": "2"})) == [
-        "container web has no cpu limit up to its maximum 2"
+        "container web has no cpu limit up to the maximum 2"
     ]
     assert reasons(asking({"cpu": "50m"}, {"cpu": "2"}), limit_range(min={"cpu": "50m"}, max={"cpu": "2"})) == []
     assert reasons(asking(limits={"cpu": "3"}), limit_range("other", max={"cpu": "2"})) == []
+
+
+def test_a_pod_takes_what_runs_at_once():
+    def one(name: str, cpu: str, **fields) -> dict:
+        return container(name, resources={"limits": {"cpu": cpu}}, **fields)
+
+    init = [one("setup", "3"), one("proxy", "500m", restartPolicy="Always"), one("wait", "1")]
+    item = deployment(spec=pod_spec(one("web", "1"), one("log", "1"), initContainers=init))
+
+    def fits(most: str) -> bool:
+        return reasons(item, quota({"limits.cpu": most})) == []
+
+    assert fits("3")  # `setup` alone; then 0.5 + 1, then 0.5 + 1 + 1
+    assert not fits("2999m")
 
 
 def test_what_a_quota_has_left_decides():
@@ -114,3 +128,22 @@ def test_a_quota_of_limits_refuses_a_pod_that_says_none():
 
 def test_quotas_with_scopes_and_of_other_things_are_left_out():
     assert reasons(asking(), quota({"pods": "0"}, scopes=["Terminating"]), quota({"services": "0"})) == []
+
+
+def test_a_limit_may_be_only_so_many_times_the_request():
+    ratio = limit_range(maxLimitRequestRatio={"cpu": "2"})
+
+    assert reasons(asking({"cpu": "500m"}, {"cpu": "1"}), ratio) == []
+    assert reasons(asking({"cpu": "499m"}, {"cpu": "1"}), ratio) == [
+        "container web has no cpu limit up to 2 times its request"
+    ]
+
+
+def test_a_limit_range_for_whole_pods_counts_all_containers():
+    bounded = limit_range()
+    bounded["spec"]["limits"] = [{"type": "Pod", "max": {"cpu": "2"}}]
+    one = {"limits": {"cpu": "1500m"}}
+    two = deployment(spec=pod_spec(container(resources=one), container("log", resources=one)))
+
+    assert reasons(asking(limits={"cpu": "1500m"}), bounded) == []
+    assert reasons(two, bounded) == ["the pod has no cpu limit up to the maximum 2"]
