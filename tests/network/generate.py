@@ -29,6 +29,7 @@ KINDS = {
 }
 CIDRS = ("10.0.0.0/8", "10.1.0.0/16", "10.1.2.7/24", "10.1.2.3/32", "0.0.0.0/0", "192.168.0.0/16", "192.168.7.0/24",
          "fd00::/8", "fd00:1::/32", "::/0", "fd00:1::3/128")  # fmt: skip
+HOST_BITS = "10.1.2.7/24"
 HOLES = {
     "10.0.0.0/8": ("10.1.0.0/16", "10.1.2.0/24"),
     "10.1.0.0/16": ("10.1.2.0/25",),
@@ -168,7 +169,8 @@ class Generator:
             case _:
                 if self.odd and self.chance(0.1):
                     return {"ipBlock": {"cidr": self.random.choice(INVALID_CIDRS)}}
-                cidr = self.random.choice(CIDRS)
+                # Servers of today refuse host bits in new objects; older ones have stored them.
+                cidr = self.random.choice([cidr for cidr in CIDRS if self.odd or cidr != HOST_BITS])
                 holes = HOLES.get(cidr, ())
                 block = {"cidr": cidr}
                 if holes and self.chance(0.5):
