@@ -27,6 +27,8 @@ from k8srun.codec import encode
 from k8srun.controlplane.distribution import Distribution, distribution
 from k8srun.diagnosis import Diagnosis
 from k8srun.display import notebook, tables
+from k8srun.investigation.authorization import AuthorizationQuestions
+from k8srun.investigation.authorization_changes import AuthorizationChanges
 from k8srun.investigation.certificate_changes import CertificateChanges
 from k8srun.investigation.certificates import CertificateQuestions
 from k8srun.investigation.workloads import WorkloadQuestions
@@ -101,7 +103,9 @@ def start(
 
 
 @dataclass(slots=True)
-class Investigation(CertificateQuestions, CertificateChanges, WorkloadQuestions):
+class Investigation(
+    CertificateQuestions, CertificateChanges, AuthorizationQuestions, AuthorizationChanges, WorkloadQuestions
+):
     """One run of a runbook: the snapshot, and what has been asked of it so far.
 
     Attributes:
@@ -180,7 +184,10 @@ class Investigation(CertificateQuestions, CertificateChanges, WorkloadQuestions)
 
     def preview(self, plan: Plan) -> Preview:
         """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""
-        return preview(plan, target_of(self._options, self.lab), journal=Journal(default_path(os.environ)))
+        options = Options(impact=self._impact(plan))
+        return preview(
+            plan, target_of(self._options, self.lab), journal=Journal(default_path(os.environ)), options=options
+        )
 
     def apply(self, plan: Plan, *, confirm: str, done: Sequence[int] = ()) -> Outcome:
         """Apply a plan that was previewed; an empty `confirm` only previews it.
@@ -192,7 +199,13 @@ class Investigation(CertificateQuestions, CertificateChanges, WorkloadQuestions)
             RefusedError: the confirmation is not the one for what would be done now; nothing was changed.
         """
         target = target_of(self._options, self.lab)
-        options = Options(checks=CHECKS, snapshot=self._again, by_hand=frozenset(done), patience=_PATIENCE_SECONDS)
+        options = Options(
+            checks=CHECKS,
+            snapshot=self._again,
+            by_hand=frozenset(done),
+            patience=_PATIENCE_SECONDS,
+            impact=self._impact(plan),
+        )
         outcome = apply(plan, target, confirm, journal=Journal(default_path(os.environ)), options=options)
         if outcome.status is not ChangeStatus.PREVIEWED:
             self._changes.append(outcome)

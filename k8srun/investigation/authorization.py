@@ -1,0 +1,168 @@
+"""The questions on authentication and authorization that notebooks ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from k8srun.assessment.scene import Scene
+from k8srun.authorization.apiresources import resources
+from k8srun.authorization.asking import identity_of, request_of
+from k8srun.authorization.attributes import Attributes
+from k8srun.authorization.chain import Authorization
+from k8srun.authorization.checks import CHECKS
+from k8srun.authorization.dangers import is_system
+from k8srun.authorization.identities import authenticators, of_kubeconfig_user, of_server
+from k8srun.authorization.model import Subject
+from k8srun.authorization.nearmisses import near_misses
+from k8srun.authorization.paths import AttackPath
+from k8srun.authorization.permissions import AccessMatrix, access_matrix, bound_subjects, permissions_of
+from k8srun.authorization.scene import scene_of
+from k8srun.authorization.usage import unused_grants
+from k8srun.authorization.whocan import who_can
+from k8srun.checks import CheckResult
+from k8srun.display import authorization as display
+from k8srun.errors import InputError
+from k8srun.investigation.auditlog import read_audit_file
+from k8srun.investigation.questions import Questions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RESOURCES = ("pods", "pods/exec", "secrets", "configmaps", "serviceaccounts/token", "deployments.apps", "rolebindings")
+_VERBS = ("get", "list", "create", "update", "delete")
+
+
+class AuthorizationQuestions(Questions):
+    """The part of an investigation that looks at who is who, and who may do what.
+
+    A `resource` is written as with kubectl (`pods`, `deploy`, `deployments.apps`, `pods/log`), a URL with its slash;
+    `who` is a user name, or `NAMESPACE:NAME` for a ServiceAccount. What cannot be read as that is an InputError.
+    """
+
+    __slots__ = ()
+
+    def evaluate_authorization(self) -> tuple[CheckResult, ...]:
+        """The verdict of every check of roles, bindings and ServiceAccounts."""
+        return self.evaluated(CHECKS)
+
+    def can_i(self, verb: str, resource: str, *, who: str = "", namespace: str = "", name: str = "") -> pd.DataFrame:
+        """Whether somebody may do something, with the proof, or with what came close; without `who`, who asks."""
+        identity = identity_of(who, (), raw=False, snapshot=self.snapshot)
+        request = self._asked(verb, resource, name, namespace)
+        decision = self._authorization.review(identity, request)
+        misses = near_misses(self._authorization, identity, request) if decision.allowed is False else ()
+        return display.decision(f"{identity}: {request}", decision, misses)
+
+    def who_can(self, verb: str, resource: str, *, namespace: str = "", name: str = "") -> pd.DataFrame:
+        """Everybody who may do something, by which way, and what runs as them."""
+        return display.holders(who_can(self._authorization, self._asked(verb, resource, name, namespace)))
+
+    def permissions(self, who: str = "", namespace: str = "") -> pd.DataFrame:
+        """Everything that somebody may do: in one namespace, or everywhere."""
+        identity = identity_of(who, (), raw=False, snapshot=self.snapshot)
+        return display.permissions(permissions_of(self._authorization, identity, namespace or None))
+
+    def access_matrix(
+        self, namespace: str = "", *, resources: Sequence[str] = (), verbs: Sequence[str] = (), system: bool = False
+    ) -> pd.DataFrame:
+        """Subjects × resources × verbs; the server's own subjects only where they are asked for."""
+        return display.matrix(self._matrix(namespace, resources, verbs, system))
+
+    def plot_access(
+        self, namespace: str = "", *, resources: Sequence[str] = (), verbs: Sequence[str] = (), system: bool = False
+    ) -> None:
+        """Display the same as a heat map."""
+        # matplotlib takes longer to load than most runbooks take to run, and few of them plot.
+        from k8srun.display import authorization_plots, plots  # noqa: PLC0415
+
+        plots.show_figure(*authorization_plots.heatmap(self._matrix(namespace, resources, verbs, system)))
+
+    def attack_paths(self, *, system: bool = False) -> pd.DataFrame:
+        """Who can become cluster-admin, step by step, the shortest way first."""
+        return display.paths(self._paths(system))
+
+    def plot_attack_paths(self, *, system: bool = False) -> None:
+        """Display the same as a graph."""
+        from k8srun.display import authorization_plots, plots  # noqa: PLC0415
+
+        plots.show_figure(*authorization_plots.graph(self._paths(system)))
+
+    def dangerous_grants(self, *, system: bool = False) -> pd.DataFrame:
+        """What somebody can do with what was granted to them beside what it was for, the worst first."""
+        return display.dangers(self._authorization, system=system)
+
+    def roles_and_bindings(self, *, system: bool = False) -> pd.DataFrame:
+        """Every role, its rules, and by which bindings whom it was given."""
+        return display.roles(self._authorization, system=system)
+
+    def service_accounts(self, *, system: bool = False) -> pd.DataFrame:
+        """Every ServiceAccount: what runs as it, what it holds, which tokens it has.
+
+        Args:
+            system: those of kube-system and the default ones that nothing uses as well.
+        """
+        found = scene_of(self.snapshot).accounts
+        mine = (one for one in found if system or one.bindings or one.usages or one.name != "default")
+        return display.accounts(one for one in mine if system or one.namespace != "kube-system")
+
+    def api_resources(self, group: str | None = None) -> pd.DataFrame:
+        """The resources of the API, with group, versions and subresources.
+
+        Args:
+            group: only those of one API group; `core` is the one without a name. None = all.
+        """
+        wanted = "" if group == "core" else group
+        return display.resources(item for item in resources(self.snapshot) if wanted is None or item.group == wanted)
+
+    def authenticators(self) -> pd.DataFrame:
+        """The ways in which the API server lets people in, by its flags."""
+        return display.authenticators(authenticators(self._authorization.modes))
+
+    def authorizers(self) -> pd.DataFrame:
+        """The authorizers that the API server asks, in their order."""
+        return display.chain(self._authorization)
+
+    def whoami(self) -> pd.DataFrame:
+        """Whom the credential of the kubeconfig makes somebody, as the server said it or as the credential does."""
+        client = self._scene.authorization.client
+        found = of_server(self.snapshot.server) if self.snapshot.server else None
+        if found is None and client is not None:
+            found = of_kubeconfig_user(client[1], self.now)
+        if found is None:
+            raise InputError("no credential was given", do="Name a context, or a kubeconfig.")
+        return display.who(found)
+
+    def unused_grants(self, audit_log: str) -> pd.DataFrame:
+        """What was granted and not used while an audit log was written.
+
+        Args:
+            audit_log: path of the log, JSON lines.
+        """
+        return display.unused(unused_grants(self._authorization.rbac, read_audit_file(audit_log)))
+
+    @property
+    def _scene(self) -> Scene:
+        return Scene(self.snapshot, self.now)
+
+    @property
+    def _authorization(self) -> Authorization:
+        return scene_of(self.snapshot).authorization
+
+    def _asked(self, verb: str, resource: str, name: str = "", namespace: str = "") -> Attributes:
+        return request_of(verb, resource, name, namespace, self.snapshot)
+
+    def _matrix(self, namespace: str, resources: Sequence[str], verbs: Sequence[str], system: bool) -> AccessMatrix:
+        own = {
+            subject
+            for binding in self._authorization.rbac.bindings
+            for subject in binding.subjects
+            if system or not is_system(binding, subject)
+        }
+        subjects: list[Subject] = [one for one in bound_subjects(self._authorization) if one in own]
+        requests = [self._asked("get", resource, namespace=namespace) for resource in resources or _RESOURCES]
+        return access_matrix(self._authorization, subjects, requests, tuple(verbs) or _VERBS, namespace)
+
+    def _paths(self, system: bool) -> tuple[AttackPath, ...]:
+        found = scene_of(self.snapshot).paths
+        return (*found.paths, *found.system) if system else found.paths
