@@ -30,6 +30,7 @@ class Check:
         remediation: how to mend it, in a sentence or a command.
         references: addresses of the documentation and numbers of a benchmark.
         run: pure; yields the findings of a snapshot at a time, or raises `NotApplicable` or `Undecided`.
+        instead: what suffices for a PASS in place of `needs`, seen from elsewhere; empty = nothing does.
         needs_all: its findings rest on something being absent, so it is asked only where everything could be read.
     """
 
@@ -41,6 +42,12 @@ class Check:
     references: tuple[str, ...]
     run: Callable[[Check, Snapshot, datetime], Iterable[Finding]]
     needs_all: bool = False
+    instead: tuple[Need, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Need, ...]:
+        """Everything that it looks at."""
+        return (*self.needs, *self.instead)
 
     def finding(
         self,
@@ -85,8 +92,10 @@ def evaluate(check: Check, snapshot: Snapshot, now: datetime) -> CheckResult:
     Args:
         now: the time to judge dates by, with time zone.
     """
-    gaps = tuple(dict.fromkeys(gap for need in check.needs for gap in snapshot.unmet(need)))
-    unseen = check.needs and all(need not in snapshot.observed for need in check.needs)
+    gaps = _gaps(check.needs, snapshot)
+    if check.instead and not _gaps(check.instead, snapshot):
+        gaps = ()
+    unseen = check.needs and all(need not in snapshot.observed for need in check.reads)
     if unseen or (check.needs_all and gaps):
         return _result(check, Verdict.UNKNOWN, gaps=gaps, reason=_because(gaps))
     try:
@@ -102,6 +111,10 @@ def evaluate(check: Check, snapshot: Snapshot, now: datetime) -> CheckResult:
     if gaps:
         return _result(check, Verdict.UNKNOWN, gaps=gaps, reason=_because(gaps))
     return _result(check, Verdict.PASS)
+
+
+def _gaps(needs: Iterable[Need], snapshot: Snapshot) -> tuple[Gap, ...]:
+    return tuple(dict.fromkeys(gap for need in needs for gap in snapshot.unmet(need)))
 
 
 def evaluate_all(checks: Iterable[Check], snapshot: Snapshot, now: datetime) -> tuple[CheckResult, ...]:

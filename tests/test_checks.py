@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -89,6 +90,25 @@ def test_a_question_that_does_not_arise_is_not_applicable_unless_that_itself_is_
         yield
 
     assert evaluate(check(run), snapshot(gaps=gaps), NOW).verdict is verdict
+
+
+SECRETS = Need.objects(SECRET)
+
+
+@pytest.mark.parametrize(
+    ("observed", "gaps", "verdict"),
+    [
+        ((PODS,), (), Verdict.PASS),
+        ((SECRETS,), (), Verdict.PASS),
+        ((PODS, SECRETS), (FORBIDDEN,), Verdict.PASS),
+        ((), (), Verdict.UNKNOWN),
+        ((SECRETS,), (Gap(Area.OBJECTS, "Secret", GapReason.FORBIDDEN),), Verdict.UNKNOWN),
+    ],
+)
+def test_what_can_be_seen_from_elsewhere_suffices(observed, gaps, verdict):
+    asked = replace(check(nothing), instead=(SECRETS,))
+    assert asked.reads == (PODS, SECRETS)
+    assert evaluate(asked, snapshot(observed=observed, gaps=gaps), NOW).verdict is verdict
 
 
 def test_a_fingerprint_stays_when_the_message_changes_and_differs_by_key():

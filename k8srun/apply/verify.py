@@ -108,7 +108,7 @@ def _check_passes(about: Mapping[str, object], _target: Target, options: Options
     check = next((check for check in options.checks if check.id == wanted), None)
     if check is None or options.snapshot is None:
         return AnswerState.COULD_NOT_CHECK, f"the check {wanted} cannot be asked here"
-    result = evaluate(check, options.snapshot(check.needs), datetime.now(UTC))
+    result = evaluate(check, options.snapshot(check.reads), datetime.now(UTC))
     if result.verdict is Verdict.UNKNOWN:
         return AnswerState.COULD_NOT_CHECK, f"{wanted}: {result.reason}"
     findings = "; ".join(f"{finding.resource}: {finding.message}" for finding in result.findings[:3])

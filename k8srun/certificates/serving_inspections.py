@@ -17,6 +17,8 @@ from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
 from k8srun.snapshot import Snapshot, resource_name
 from k8srun.text import visible
 
+KUBELET = 10250
+"""The port at which kubelets listen."""
 _SERVED_FROM = frozenset({Holder.FILE, Holder.SECRET})
 
 
@@ -93,7 +95,10 @@ def kubelet_serving(check: Check, snapshot: Snapshot, _now: datetime) -> Iterato
         for request in signing_requests(snapshot)
         if request.signer == KUBELET_SERVING_SIGNER and request.is_open
     ]
-    served = inventory(snapshot).of_role("kubelet-server")
+    found = inventory(snapshot)
+    seen = (found.at(f"endpoint {endpoint.address}") for endpoint in snapshot.endpoints if endpoint.port == KUBELET)
+    presented = [Held(bundle.certificates[0], bundle) for bundle in seen if bundle and bundle.certificates]
+    served = [*found.of_role("kubelet-server"), *presented]
     if not waiting and not served:
         raise Undecided("no kubelet's serving certificate was read")
     for held in served:

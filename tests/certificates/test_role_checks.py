@@ -11,6 +11,8 @@ from k8srun.findings import Severity, Verdict
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST, CONFIG_MAP
 from k8srun.kubeconfig import Kubeconfig, KubeconfigUser
+from k8srun.snapshot import Snapshot
+from k8srun.tls import HandshakeOutcome, TlsObservation
 from tests.certificates import check_cases, der
 from tests.certificates.check_cases import aggregating, file_of, in_masters
 from tests.certificates.cluster import (
@@ -25,7 +27,7 @@ from tests.certificates.cluster import (
     static_pod,
     user,
 )
-from tests.certificates.model import CLIENT_AUTH, SERVER_AUTH, authority, key, leaf
+from tests.certificates.model import CLIENT_AUTH, NOW, SERVER_AUTH, Entry, authority, key, leaf
 from tests.certificates.signing import signing_request
 from tests.certificates.test_checks import ask
 
@@ -169,15 +171,28 @@ def test_the_key_of_a_ca_in_another_certificate_is_high():
     assert finding.message == "its key is that of 2 certificates: CN=a, CN=kubernetes"
 
 
-def test_a_shared_front_proxy_ca_is_found_in_what_the_api_server_publishes():
+def published(proxies: Entry | None = None) -> Snapshot:
+    """A look at the cluster alone: nothing of a node, and what the API server publishes."""
     cluster = Cluster(host=False)
-    both = {"client-ca-file": pem(cluster.ca), "requestheader-client-ca-file": pem(cluster.ca)}
+    both = {"client-ca-file": pem(cluster.ca), "requestheader-client-ca-file": pem(proxies or cluster.ca)}
     name = {"name": "extension-apiserver-authentication", "namespace": "kube-system"}
     cluster.objects = {CONFIG_MAP: ({"metadata": name, "data": both},)}
+    return cluster.snapshot()
 
-    (finding,) = ask("FRONT-PROXY-CA", cluster.snapshot()).findings
+
+def test_a_shared_front_proxy_ca_is_found_in_what_the_api_server_publishes():
+    (finding,) = ask("FRONT-PROXY-CA", published()).findings
 
     assert "requestheader-client-ca-file" in finding.resource
+
+
+def test_what_the_api_server_publishes_suffices_to_say_that_no_ca_is_shared():
+    assert ask("FRONT-PROXY-CA", published(authority("front-proxy-ca", key("P-256", 20)))).verdict is Verdict.PASS
+
+
+def test_without_the_published_cas_and_the_flags_the_front_proxy_is_unknown():
+    cluster = Cluster(host=False, objects={CONFIG_MAP: ()})
+    assert ask("FRONT-PROXY-CA", cluster.snapshot()).verdict is Verdict.UNKNOWN
 
 
 def test_a_second_ca_in_the_bundle_that_is_the_clients_is_shared_too():
@@ -233,6 +248,24 @@ def test_a_kubelets_own_certificate_is_low_and_said_to_be_the_default():
 
     assert finding.severity is Severity.LOW
     assert "as kubeadm leaves it by default" in finding.message
+
+
+@pytest.mark.parametrize(("own", "port", "verdict"), [
+    (True, 10250, Verdict.FAIL), (False, 10250, Verdict.PASS), (True, 8443, Verdict.UNKNOWN)])  # fmt: skip
+def test_what_a_kubelet_presents_is_judged_where_its_files_are_out_of_reach(own, port, verdict):
+    cluster = Cluster(observed=False)
+    issuer = authority("node-1-ca@1760000000", key("P-256", 19)) if own else cluster.ca
+    serving_pair = leaf(
+        "node-1@1760000000" if own else "system:node:node-1", key("P-256", 18), issuer, der.dns("node-1")
+    )
+    seen = TlsObservation("192.0.2.10", port, NOW, HandshakeOutcome.COMPLETED, presented=(serving_pair.der(),))
+
+    result = ask("KUBELET-SERVING", replace(cluster.snapshot(), endpoints=(seen,)))
+
+    assert result.verdict is verdict
+    assert [finding.resource for finding in result.findings] == ["endpoint 192.0.2.10:10250"] * (
+        verdict is Verdict.FAIL
+    )
 
 
 @pytest.mark.parametrize(("approved", "verdict"), [(False, Verdict.FAIL), (True, Verdict.PASS)])
