@@ -84,23 +84,24 @@ _JUDGES: Mapping[str, Callable[[Case], Judgement]] = {
 }
 _ORDER = {CauseStatus.CONFIRMED: 0, CauseStatus.OPEN: 1, CauseStatus.RULED_OUT: 2}
 _NEXT = 6
+_WHERE = "where kubectl reaches the cluster, unless a line says on the node"
 
 
 def diagnose_symptom(symptom: Symptom, view: View) -> Diagnosis:
     """The causes of a message, judged by what the snapshot shows of the pod that it is about."""
-    return _diagnosed(_case(symptom, view))
+    return diagnose_case(case_of(symptom, view))
 
 
 def survey(view: View) -> Diagnosis:
     """Without any message: what the snapshot shows of pods in trouble, and after it what else is confirmed."""
-    cases = list(_cases(view))
-    if not cases:
+    found_cases = list(cases(view))
+    if not found_cases:
         return _nothing_found(view)
-    found = sorted((_diagnosed(case) for case in cases), key=lambda one: not one.confirmed)
+    found = sorted((diagnose_case(case) for case in found_cases), key=lambda one: not one.confirmed)
     return _with_others(found[0], found[1:])
 
 
-def _cases(view: View) -> Iterator[Case]:
+def cases(view: View) -> Iterator[Case]:
     """One case for each message of each workload; a state is passed over where its cause is seen too."""
     seen: dict[tuple[str, str], list[Trouble]] = {}
     explained = {view.workload_of(one.template) for one in view.troubles if not one.symptom.row.state}
@@ -113,7 +114,7 @@ def _cases(view: View) -> Iterator[Case]:
         yield Case(view, troubles[0].symptom, troubles[0], tuple(troubles[1:]), stated=False)
 
 
-def _case(symptom: Symptom, view: View) -> Case:
+def case_of(symptom: Symptom, view: View) -> Case:
     """The pods of the snapshot that a pasted message is about; for a mere state, the cause that they show."""
     matching = [trouble for trouble in view.troubles if _is_about(symptom, trouble)]
     own = [trouble for trouble in matching if trouble.symptom.row == symptom.row]
@@ -147,7 +148,8 @@ def _likeness(symptom: Symptom, trouble: Trouble) -> int:
     return sum(told.get(name) == value for name, value in symptom.told.items()) + (symptom.line in trouble.symptom.line)
 
 
-def _diagnosed(case: Case) -> Diagnosis:
+def diagnose_case(case: Case) -> Diagnosis:
+    """Every cause that can give the message, judged by the snapshot; the confirmed first."""
     row = case.symptom.row
     causes = tuple(sorted((_cause(cause, case) for cause in row.causes), key=lambda cause: _ORDER[cause.status]))
     return Diagnosis(
@@ -171,9 +173,7 @@ def _cause(cause: str, case: Case) -> Cause:
     values = _values(case, dict(judgement.known))
     commands = _Values({name: shlex.quote(value) for name, value in values.items()})
     is_open = judgement.status is CauseStatus.OPEN
-    fix = Fix(
-        reason.summary.format_map(values), tuple(line.format_map(commands) for line in reason.commands), case.place
-    )
+    fix = Fix(reason.summary.format_map(values), tuple(line.format_map(commands) for line in reason.commands), _WHERE)
     return Cause(
         id=cause,
         title=reason.title.format_map(values),

@@ -13,7 +13,7 @@ from k8srun.kinds import CRON_JOB, DAEMON_SET, JOB, NAMESPACE, POD
 from k8srun.plan import Plan, Question
 from k8srun.pods import CONTAINER_FIELDS, TEMPLATE_PATHS, PodTemplate, pod_template
 from k8srun.snapshot import JsonObject, Snapshot, object_key
-from k8srun.text import plural, visible
+from k8srun.text import visible
 from k8srun.workloads.diagnosis_view import View
 from k8srun.workloads.fixes_changes import CHANGES, Wish
 from k8srun.workloads.policy import LevelVersion
@@ -146,12 +146,41 @@ def _require_changeable(template: PodTemplate) -> None:
 
 def restart_of(snapshot: Snapshot, template: PodTemplate) -> str:
     """What a change of the pod template restarts."""
-    running = plural(len(View(snapshot).pods_of(template.ref)), "pod")
+    running = len(View(snapshot).pods_of(template.ref))
     if template.kind == CRON_JOB:
         return f"Restarts nothing: the next run of {template.ref} has it; what runs now ends as it is."
+    if not running:
+        return f"Restarts nothing: none of the pods of {template.ref} run."
     how = "node by node" if template.kind == DAEMON_SET else "one after the other"
-    return (
-        f"Restarts {template.ref}: its {running} are replaced, {how}, and it stops there if the first does not start."
+    are = "its pod is" if running == 1 else f"its {running} pods are"
+    return f"Restarts {template.ref}: {are} replaced, {how}, and it stops there if the first does not start."
+
+
+def user_plan(snapshot: Snapshot, template: PodTemplate, user: int = DEFAULT_USER) -> Plan:
+    """Let the pods of a workload run as a user that is not root, whatever their image says.
+
+    Raises:
+        InputError: its pod spec says so already.
+        RefusedError: the kind does not let its template change.
+    """
+    _require_changeable(template)
+    spec: dict[str, Any] = deepcopy(dict(template.spec))
+    context = spec.setdefault("securityContext", {})
+    if context.get("runAsUser") == user:
+        raise InputError(f"runs as user {user} already", where=template.ref)
+    context["runAsUser"] = user
+    operations = _operations(template, spec)
+    breaks = "May break: files in the image and in volumes that belong to another user cannot be written any more."
+    find_out = "Find out: watch its log for `permission denied`; volumes need fsGroup."
+    return Plan(
+        title=f"Run {template.ref} as user {user}",
+        cluster=cluster_of(snapshot),
+        steps=(
+            steps.patch(template.item, operations, "its image runs as root, or as a user whose number is not known"),
+        ),
+        impact=(restart_of(snapshot, template), f"{breaks} {find_out}"),
+        verify=tuple(_fields_set(template.item, operations)),
+        planned_by=planner_of(snapshot),
     )
 
 

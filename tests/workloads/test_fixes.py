@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from k8srun.apply import Journal, Options, apply, preview
 from k8srun.apply.lab import LabTarget
+from k8srun.assessment.remedies import plan_of
 from k8srun.change import AnswerState, ChangeStatus
 from k8srun.codec import encode
 from k8srun.errors import InputError, RefusedError
 from k8srun.jsonpatch import patched
 from k8srun.kinds import DEPLOYMENT, POD
-from k8srun.lab import build
+from k8srun.lab import HEALTHY, build
 from k8srun.pods import pod_template
 from k8srun.snapshot import Area, Gap, GapReason
 from k8srun.sources.files import read_files
@@ -67,7 +68,7 @@ def test_a_bare_workload_meets_restricted_with_four_fields():
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert plan.impact[0].startswith("Restarts Deployment.apps shop/web")
+    assert plan.impact[0] == "Restarts nothing: none of the pods of Deployment.apps shop/web run."
 
 
 def test_every_change_says_what_it_may_break_and_how_to_find_out():
@@ -287,3 +288,29 @@ def test_on_the_lab_the_refused_workload_is_hardened_and_the_plan_verified(tmp_p
     assert {answer.state for answer in outcome.answers} == {AnswerState.FIXED}
     again = find_workload(read_files([str(lab.manifests)], now=now), "payments/fraud-check")
     assert evaluate(read_subject(again, as_pod=True), RESTRICTED) == ()
+
+
+@pytest.mark.parametrize(
+    ("incident", "title"),
+    [
+        ("pod-security-refused", "Harden Deployment.apps payments/fraud-check to restricted:v1.37"),
+        ("image-runs-as-root", "Run StatefulSet.apps shop/banner as user 10001"),
+        ("pull-secret-not-attached", "Let StatefulSet.apps data/archiver pull with Secret registry"),
+    ],
+)
+def test_the_diagnosis_of_an_incident_comes_with_the_plan_that_mends_it(incident, title, labs):
+    lab = labs[incident]
+    snapshot = read_files([str(lab.manifests)], now=lab.now)
+    assert plan_of(lab.symptom, snapshot, lab.now).title == title
+
+
+def test_there_is_no_plan_for_a_cause_that_a_person_must_mend(labs):
+    lab = labs["image-tag-missing"]
+    assert plan_of(lab.symptom, read_files([str(lab.manifests)], now=lab.now), lab.now) is None
+
+
+def test_the_impact_counts_the_pods_that_are_replaced(labs):
+    lab = labs[HEALTHY]
+    snapshot = read_files([str(lab.manifests)], now=lab.now)
+    plan = token_plan(snapshot, find_workload(snapshot, "data/postgres"))
+    assert plan.impact[0].startswith("Restarts StatefulSet.apps data/postgres: its 2 pods are replaced, one after the")
