@@ -13,7 +13,18 @@ from k8srun.certificates.checks import CHECKS as CERTIFICATE_CHECKS
 from k8srun.certificates.needs import LIST_NEEDS
 from k8srun.certificates.reviews import NEEDS as REVIEW_NEEDS
 from k8srun.checks import Check
-from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NAMESPACE, NODE, VULNERABILITY_REPORT
+from k8srun.kinds import (
+    API_SERVICE,
+    CONFIG_MAP,
+    CUSTOM_RESOURCE_DEFINITION,
+    MUTATING_WEBHOOK,
+    NAMESPACE,
+    NODE,
+    VALIDATING_WEBHOOK,
+    VULNERABILITY_REPORT,
+)
+from k8srun.network.checks import CHECKS as NETWORK_CHECKS
+from k8srun.network.needs import NEEDS as NETWORK_NEEDS
 from k8srun.snapshot import Need
 from k8srun.workloads.checks import CHECKS as WORKLOAD_CHECKS
 from k8srun.workloads.diagnosis import DIAGNOSIS_NEEDS as WORKLOAD_NEEDS
@@ -82,6 +93,23 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
         WORKLOAD_NEEDS,
     ),
     "vulnerabilities": (*WORKLOAD_NEEDS, Need.objects(VULNERABILITY_REPORT)),
+    **dict.fromkeys(
+        (
+            "blocked",
+            "allow",
+            "reach",
+            "policies",
+            "connectivity",
+            "exposed",
+            "coverage",
+            "network_plugin",
+            "try_policy",
+        ),
+        NETWORK_NEEDS,
+    ),
+    **dict.fromkeys(("plot_connectivity", "plot_neighbourhood", "plot_path", "what_if"), NETWORK_NEEDS),
+    "default_deny": (*NETWORK_NEEDS, *map(Need.objects, (VALIDATING_WEBHOOK, MUTATING_WEBHOOK, API_SERVICE))),
+    "evaluate_network": _of_checks(NETWORK_CHECKS),
     "distribution": _DISTRIBUTION_NEEDS,
     "evaluate": _of_checks(CHECKS),
 }

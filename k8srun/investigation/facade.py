@@ -31,8 +31,10 @@ from k8srun.investigation.authorization import AuthorizationQuestions
 from k8srun.investigation.authorization_changes import AuthorizationChanges
 from k8srun.investigation.certificate_changes import CertificateChanges
 from k8srun.investigation.certificates import CertificateQuestions
+from k8srun.investigation.network import NetworkQuestions
 from k8srun.investigation.workloads import WorkloadQuestions
 from k8srun.lab import Lab, incidents
+from k8srun.network.world import World
 from k8srun.plan import Plan
 from k8srun.record import RESULT_VARIABLE, RunResult
 from k8srun.snapshot import Need, Snapshot
@@ -104,7 +106,12 @@ def start(
 
 @dataclass(slots=True)
 class Investigation(
-    CertificateQuestions, CertificateChanges, AuthorizationQuestions, AuthorizationChanges, WorkloadQuestions
+    CertificateQuestions,
+    CertificateChanges,
+    AuthorizationQuestions,
+    AuthorizationChanges,
+    WorkloadQuestions,
+    NetworkQuestions,
 ):
     """One run of a runbook: the snapshot, and what has been asked of it so far.
 
@@ -124,6 +131,7 @@ class Investigation(
     _diagnoses: list[Diagnosis] = field(default_factory=list)
     _checks: dict[str, CheckResult] = field(default_factory=dict)
     _changes: list[Outcome] = field(default_factory=list)
+    _worlds: list[World] = field(default_factory=list)
 
     def diagnose(self, symptom: str = "") -> Diagnosis:
         """The cause of an error message; without one, what is wrong as far as the evidence shows.
@@ -184,7 +192,7 @@ class Investigation(
 
     def preview(self, plan: Plan) -> Preview:
         """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""
-        options = Options(impact=self._impact(plan))
+        options = Options(impact=self._impact(plan) or self._traffic(plan))
         return preview(
             plan, target_of(self._options, self.lab), journal=Journal(default_path(os.environ)), options=options
         )
@@ -204,7 +212,7 @@ class Investigation(
             snapshot=self._again,
             by_hand=frozenset(done),
             patience=_PATIENCE_SECONDS,
-            impact=self._impact(plan),
+            impact=self._impact(plan) or self._traffic(plan),
         )
         outcome = apply(plan, target, confirm, journal=Journal(default_path(os.environ)), options=options)
         if outcome.status is not ChangeStatus.PREVIEWED:

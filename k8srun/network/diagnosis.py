@@ -14,6 +14,7 @@ from k8srun.network.diagnosis_names import judge_names
 from k8srun.network.diagnosis_others import judge_others
 from k8srun.network.diagnosis_policies import judge_policies
 from k8srun.network.diagnosis_survey import DOMAIN, RUNBOOK
+from k8srun.network.fixes_impact import impact
 from k8srun.network.pods import Pod
 from k8srun.network.symptoms import Symptom
 from k8srun.network.symptoms_catalogue import Failure
@@ -72,6 +73,7 @@ def plan(world: World, symptom: Symptom | None, said: Ends, *, cluster: str, pla
         title=f"Let {case.start.name} reach {case.end.name}",
         cluster=cluster,
         steps=steps,
+        impact=impact(world.snapshot, steps),
         verify=(Question("reach", {"source": case.ends.source, "destination": case.ends.destination,
                                    "port": case.ends.port, "verdict": Verdict.ALLOWED.value}),),
         planned_by=planned_by,

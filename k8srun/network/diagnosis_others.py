@@ -188,12 +188,12 @@ def _rest(case: Case) -> Iterator[Judged]:
         )
         yield judged_as("nothing-listens", CauseStatus.OPEN, *facts, look_at=look)
     if case.failure in NO_ANSWER:
-        look = (
+        ways = (
             f"kubectl port-forward {name} {port}  # past every policy: if it answers, it is the network between",
             "kubectl get nodes -o wide; kubectl get pods -A -o wide --field-selector status.phase!=Running",
             "ping and a large packet between the two nodes: firewall rules of nodes and cloud, MTU of the overlay",
         )
-        yield judged_as("network-or-firewall", CauseStatus.OPEN, look_at=look)
+        yield judged_as("network-or-firewall", CauseStatus.OPEN, look_at=ways)
     if case.failure in {*NO_ANSWER, Failure.TLS, Failure.HTTP_STATUS}:
         yield judged_as(
             "overloaded", CauseStatus.OPEN, look_at=(f"kubectl top pod {name}; kubectl logs {name} --tail=50",)

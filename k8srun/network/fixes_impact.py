@@ -15,6 +15,8 @@ from k8srun.snapshot import JsonObject, Snapshot
 from k8srun.text import plural, visible
 
 _MOST_SHOWN = 12
+_COMPUTED = ("Opens ", "Closes ", "Of ", "Sends the clients ", "Has no effect ")
+"""How the sentences begin that `impact` makes."""
 _OURS = frozenset({NETWORK_POLICY, SERVICE})
 
 
@@ -63,6 +65,12 @@ def impact(snapshot: Snapshot, steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(visible(line, limit=400) for line in lines)
 
 
+def impact_again(snapshot: Snapshot, plan: Plan) -> tuple[str, ...]:
+    """The impact of a plan on the cluster as it is now, with what else the plan says."""
+    kept = (line for line in plan.impact if not line.startswith(_COMPUTED))
+    return tuple(dict.fromkeys((*impact(snapshot, plan.steps), *kept)))
+
+
 def _listed(verb: str, changes: Sequence[Change]) -> Iterator[str]:
     together: dict[tuple[str, str, str], list[str]] = {}
     for change in changes:
@@ -74,11 +82,11 @@ def _listed(verb: str, changes: Sequence[Change]) -> Iterator[str]:
             else (change.source, described(ports), change.destination)
         )
         together.setdefault(key, []).append(change.destination)
-    for (source, ports, _), destinations in list(together.items())[:_MOST_SHOWN]:
+    for (source, on, _), destinations in list(together.items())[:_MOST_SHOWN]:
         shown = ", ".join(destinations[:3]) + (
             f" and {len(destinations) - 3} more ranges" if len(destinations) > 3 else ""
         )
-        yield f"{verb} {source} to {shown} on {ports}."
+        yield f"{verb} {source} to {shown} on {on}."
     if len(together) > _MOST_SHOWN:
         yield f"{verb} {plural(len(together) - _MOST_SHOWN, 'more pair')}."
 
