@@ -6,7 +6,7 @@ import importlib
 import sys
 import time
 
-MEASUREMENTS = ("collection", "memory", "certificates", "authorization", "podsecurity", "runs")
+MEASUREMENTS = ("collection", "memory", "certificates", "authorization", "podsecurity", "connectivity", "runs")
 
 
 def main(names: list[str]) -> None:
