@@ -75,6 +75,10 @@ class Need:
         }[self.area]
 
 
+# What `*` stands for: which kind or topic is affected is not known, so each may be.
+_ANY = {Area.OBJECTS: "objects of any kind", Area.HOST: "host files of any topic"}
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """What could not be read. `what` as in `Need`; `*` when it is not known which kind or topic is affected.
@@ -93,7 +97,7 @@ class Gap:
         return self.area is need.area and (self.what in {"*", need.what} or not need.what)
 
     def __str__(self) -> str:
-        subject = "objects of an unknown kind" if self.what == "*" else str(Need(self.area, self.what))
+        subject = (_ANY.get(self.area) if self.what == "*" else "") or str(Need(self.area, self.what))
         place = f" at {self.where}" if self.where else ""
         return f"{subject}{place}: {self.reason}{f' ({self.detail})' if self.detail else ''}"
 

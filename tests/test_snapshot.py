@@ -57,3 +57,20 @@ def test_names_and_paths_are_the_servers_own():
     assert kind_of("v1", "Pod") == POD
     assert RESOURCES[DEPLOYMENT].path("v1", "shop") == "/apis/apps/v1/namespaces/shop/deployments"
     assert RESOURCES[POD].path("v1") == "/api/v1/pods"
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (
+            Gap(Area.OBJECTS, "*", GapReason.TLS, "bad", "/version"),
+            "objects of any kind at /version: TLS failure (bad)",
+        ),
+        (Gap(Area.HOST, "*", GapReason.MALFORMED), "host files of any topic: malformed"),
+        (Gap(Area.HOST, "PKI", GapReason.FORBIDDEN, where="/x"), "host files (PKI) at /x: forbidden"),
+        (Gap(Area.ENDPOINT, "", GapReason.TIMEOUT), "a TLS endpoint: timeout"),
+        (Gap(Area.SERVER, "cluster uid", GapReason.FORBIDDEN), "the server's cluster uid: forbidden"),
+    ],
+)
+def test_a_gap_says_what_could_not_be_read_where_and_why(gap, said):
+    assert str(gap) == said

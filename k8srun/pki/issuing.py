@@ -133,9 +133,9 @@ def issue_serving(
     return (
         _builder(subject, ca.subject, key, begin, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
         .add_extension(_extended_key_usage(("server",)), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_sans(names)), critical=not short)
+        .add_extension(x509.SubjectAlternativeName(general_names(names)), critical=not short)
         .add_extension(_identifier_of(ca), critical=False)
         .sign(signer, hashes.SHA256())
     )
@@ -155,7 +155,7 @@ def _authority(spec: AuthoritySpec, key: PrivateKey, issuer: Pair | None, now: d
     builder = _builder(name, above, key, moment(spec.not_before, now), moment(spec.not_after, now))
     builder = (
         builder.add_extension(x509.BasicConstraints(ca=True, path_length=spec.path_length), critical=True)
-        .add_extension(_key_usage(signs_certificates=spec.signs), critical=True)
+        .add_extension(key_usage(signs_certificates=spec.signs), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(spec.common_name)]), critical=False)
     )
@@ -182,13 +182,13 @@ def _issued(spec: CertificateSpec, key: PrivateKey, issuer: Pair | None, now: da
     builder = (
         _builder(name, ca.subject if ca else name, key, begin, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
         .add_extension(_extended_key_usage(spec.usages), critical=False)
     )
     if ca and spec.authority_key_identifier:
         builder = builder.add_extension(_authority_key_identifier(ca), critical=False)
     if spec.sans:
-        builder = builder.add_extension(x509.SubjectAlternativeName(_sans(spec.sans)), critical=False)
+        builder = builder.add_extension(x509.SubjectAlternativeName(general_names(spec.sans)), critical=False)
     if spec.critical_extension:
         unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier(spec.critical_extension), b"\x05\x00")
         builder = builder.add_extension(unknown, critical=True)
@@ -243,8 +243,8 @@ def _attribute(oid: x509.ObjectIdentifier, value: str, name_type: str = "") -> x
     return x509.NameAttribute(oid, value, kind)
 
 
-def _sans(names: Iterable[str]) -> list[x509.GeneralName]:
-    """Names first, then addresses, as Go writes them."""
+def general_names(names: Iterable[str]) -> list[x509.GeneralName]:
+    """Names first, then addresses, as Go writes them; `DNS:10.0.0.1` is an address that is written as a name."""
     addresses: list[x509.GeneralName] = []
     dns: list[x509.GeneralName] = []
     for name in names:
@@ -255,7 +255,8 @@ def _sans(names: Iterable[str]) -> list[x509.GeneralName]:
     return dns + addresses
 
 
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """The key usages of a CA, or of a leaf, as kubeadm writes them."""
     return x509.KeyUsage(
         digital_signature=True,
         key_encipherment=True,

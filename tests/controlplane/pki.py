@@ -7,7 +7,6 @@ P-256 (kubeadm's ``encryptionAlgorithm: ECDSA-P256``) because twenty RSA keys wo
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from k8srun.pki.issuing import general_names, key_usage, private_pem
 
 SERVICE_IP = "10.96.0.1"  # the first address of kubeadm's default service range
 ADVERTISED_IP = "192.0.2.10"  # TEST-NET-1: believable as a node's address, and nothing can be reached there
@@ -49,7 +50,7 @@ class Authority:
             .not_valid_before(now - dt.timedelta(days=365))  # so that it was valid when an expired leaf was
             .not_valid_after(now + dt.timedelta(days=3650))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=True), critical=True)
+            .add_extension(key_usage(signs_certificates=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -57,7 +58,7 @@ class Authority:
     @property
     def pair(self) -> Pair:
         """The authority's own certificate and key."""
-        return Pair(self._certificate.public_bytes(serialization.Encoding.PEM), _key_pem(self._key))
+        return Pair(self._certificate.public_bytes(serialization.Encoding.PEM), private_pem(self._key))
 
     def issue(
         self,
@@ -87,15 +88,15 @@ class Authority:
             .not_valid_before(min(now, end) - dt.timedelta(days=1))
             .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
-        names = [_general_name(san) for san in sans]
+        names = general_names(sans)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
-        return Pair(certificate.public_bytes(serialization.Encoding.PEM), _key_pem(key))
+        return Pair(certificate.public_bytes(serialization.Encoding.PEM), private_pem(key))
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class ClusterPki:
             write_private(folder / f"{name}.key", pair.key)
             (folder / f"{name}.crt").write_bytes(pair.certificate)
         service_accounts = ec.generate_private_key(ec.SECP256R1())
-        write_private(folder / "sa.key", _key_pem(service_accounts))
+        write_private(folder / "sa.key", private_pem(service_accounts))
         (folder / "sa.pub").write_bytes(
             service_accounts.public_key().public_bytes(
                 serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -146,30 +147,3 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, as kubeadm does with keys and kubeconfigs."""
     path.touch(mode=0o600)
     path.write_bytes(content)
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-
-
-def _general_name(san: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(san))
-    except ValueError:
-        return x509.DNSName(san)
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_encipherment=True,
-        key_cert_sign=signs_certificates,
-        content_commitment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
