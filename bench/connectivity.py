@@ -33,7 +33,7 @@ PEER_PODS = (500, 1000)
 GOAL_SECONDS, GOAL_MEGABYTES, GOAL_QUESTION, GOAL_RATIO = 5.0, 1000.0, 0.005, 200.0
 SIZES = (625, 1250, 2500, 5000, 10_000)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-DEADLINE = float(os.environ.get("K8SRUN_BENCH_DEADLINE", "120"))
+DEADLINE = float(os.environ.get("K8SRUN_BENCH_DEADLINE", "60"))
 
 Item = dict[str, Any]
 
@@ -100,13 +100,14 @@ def busy(work: Callable[[], object]) -> float:
 def beside_peer() -> None:
     tool = peer()
     for pods in PEER_PODS:
-        items = objects(pods, pods // 20, pods // 5)
+        items = objects(pods, pods // 10, pods // 2)  # small teams: ten pods and five policies each
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "cluster.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
             # Its default: the whole map, grouped. Ours: the rectangles, which are that. Then pair by pair, for both.
             compare(f"{pods} pods, whole map", min(timed(partial(whole_map, items)) for _ in range(3)), tool, folder)
-            pairs = min(timed(partial(every_pair, items)) for _ in range(3))
-            compare(f"{pods} pods, every pair", pairs, tool, folder, output="txt_no_fw_rules", goal=0)
+            if pods == min(PEER_PODS):
+                pairs = min(timed(partial(every_pair, items)) for _ in range(3))
+                compare(f"{pods} pods, every pair", pairs, tool, folder, output="txt_no_fw_rules", goal=0)
 
 
 def compare(what: str, ours: float, tool: Path, folder: str, *, output: str = "txt", goal: float = GOAL_RATIO) -> None:
