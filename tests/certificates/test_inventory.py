@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from k8srun.certificates.components import components
 from k8srun.certificates.connections import connections
 from k8srun.certificates.inventory import Holder, inventory
+from k8srun.certificates.listing import listing
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import (
@@ -24,6 +27,8 @@ from k8srun.pem import PemBlock
 from k8srun.snapshot import Snapshot
 from tests.certificates.cluster import PKI, Cluster, bundle, certificate, pem, static_pod
 from tests.certificates.model import NOW, authority, key
+
+CA = authority("kubernetes", key("P-256", 40))
 
 
 def of_holder(snapshot, holder):
@@ -171,6 +176,54 @@ def test_objects_of_any_shape_are_read_as_far_as_they_go(junk):
 
     assert found.held == ()
     assert all(item.leaf is None for item in connections(snapshot, found))
+
+
+def webhook(bundle: object) -> dict:
+    config = {"service": {"name": "policy", "namespace": "platform"}, "caBundle": bundle}
+    return {"metadata": {"name": "policy"}, "webhooks": [{"name": "check.example", "clientConfig": config}]}
+
+
+def holding(content: bytes) -> Snapshot:
+    """The same bytes as a webhook's caBundle, as what was issued for a request, and as what a request asks for."""
+    data = base64.b64encode(content).decode()
+    request = {"metadata": {"name": "odd"}, "spec": {"request": data}, "status": {"certificate": data}}
+    objects = {VALIDATING_WEBHOOK: (webhook(data),), CERTIFICATE_SIGNING_REQUEST: (request,)}
+    return Snapshot(taken_at=NOW, objects=objects)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b" ", "empty"),
+        (b"<!DOCTYPE html><title>404</title>", "an HTML or XML page"),
+        (bytes(range(256)) * 40, "no PEM block found"),
+        (b"A" * 10_000_000, "no PEM block found"),
+        (b"A" * (16 * 1024 * 1024 + 1), "larger than 16 MiB"),
+        (pem(CA).encode()[:300], "truncated: no END line"),
+        (pem(CA).encode().replace(b"M", b"!", 3), "not valid base64"),
+        (base64.b64encode(pem(CA).encode()), "base64 of a PEM file"),
+        (b"\x30\x82\xff\xff" + b"A" * 100, "malformed certificate"),
+    ],
+)
+def test_bad_content_of_a_field_is_listed_with_what_it_is(content, complaint):
+    rows = [row for row in listing(holding(content), NOW) if row.kind == "broken"]
+    assert {row.holder for row in rows} == {"caBundle", "CertificateSigningRequest"}
+    assert all(complaint in row.error for row in rows), rows
+
+
+@given(st.binary(max_size=200) | st.integers(0, 600).map(lambda end: pem(CA).encode()[:end]))
+@settings(deadline=None)
+def test_no_content_of_a_field_brings_the_inventory_down(content):
+    snapshot = holding(content)
+    assert listing(snapshot, NOW) == listing(snapshot, NOW)
+    for row in listing(snapshot, NOW):
+        assert row.kind == "certificate" or row.error or row.state
+
+
+@pytest.mark.parametrize("bundle", ["not base64!", 5, ["x"], {"a": 1}])
+def test_a_ca_bundle_that_is_no_base64_says_so(bundle):
+    (row,) = listing(Snapshot(taken_at=NOW, objects={VALIDATING_WEBHOOK: (webhook(bundle),)}), NOW)
+    assert (row.kind, row.error) == ("broken", "not valid base64")
 
 
 def test_a_bundle_is_found_by_its_place_and_by_the_path_of_its_file():
