@@ -13,7 +13,7 @@ from k8srun.cli.options import console, output_option
 from k8srun.codec import encode
 from k8srun.errors import ExitCode, InputError
 from k8srun.kinds import kind_of
-from k8srun.pods import PodTemplate, pod_template
+from k8srun.pods import TEMPLATE_PATHS, PodTemplate, pod_template
 from k8srun.sources.yamlreader import MAX_BYTES, read_documents
 from k8srun.text import plural, visible
 from k8srun.workloads.policy import LATEST, Level, LevelVersion, Version, parse_version
@@ -21,6 +21,8 @@ from k8srun.workloads.standards.evaluate import Failure, evaluate
 from k8srun.workloads.standards.subject import read_subject
 
 SCHEMA = "k8srun.dev/pod-security/v1"
+_CARRIERS = frozenset(kind.kind for kind in TEMPLATE_PATHS)
+_OWN_GROUPS = frozenset({"", "apps", "batch", "extensions"})  # others may have kinds of the same names
 
 
 @click.group("pod-security")
@@ -141,7 +143,15 @@ def _template(item: Any) -> PodTemplate | None:
     metadata = item.get("metadata")
     if not isinstance(metadata, dict | None):
         raise InputError(f"metadata is not a mapping (of a {visible(item['kind'], limit=80)})")
-    return pod_template(kind_of(str(item.get("apiVersion") or ""), item["kind"]), item)
+    api_version = item.get("apiVersion")
+    if not isinstance(api_version, str) or not api_version:
+        raise InputError(f"it has no apiVersion (a {visible(item['kind'], limit=80)})", do="A Pod's is v1.")
+    kind = kind_of(api_version, item["kind"])
+    if kind not in TEMPLATE_PATHS and kind.kind in _CARRIERS and kind.group in _OWN_GROUPS:
+        # Passed over, it would look as if nothing were wrong with its pods.
+        shown = f"{visible(api_version, limit=80)} has no kind {kind.kind}"
+        raise InputError(shown, do="A Pod is of v1, a Deployment of apps/v1, a Job of batch/v1.")
+    return pod_template(kind, item)
 
 
 def _print(file: str, template: PodTemplate, failures: tuple[Failure, ...], *, output: str) -> None:

@@ -93,6 +93,9 @@ def test_two_pods_of_one_name_are_both_judged(tmp_path):
         ({**pod(), "metadata": "web"}, "metadata is not a mapping"),
         ({"metadata": {"name": "web"}, "spec": pod_spec()}, "it has no kind"),
         ("only a string", "it has no kind"),
+        ({**deployment(), "apiVersion": "v1"}, "v1 has no kind Deployment"),
+        ({**deployment(), "apiVersion": "extensions/v1beta1"}, "extensions/v1beta1 has no kind Deployment"),
+        ({"kind": "Pod", "metadata": {"name": "web"}, "spec": pod_spec()}, "it has no apiVersion"),
     ],
 )
 def test_what_cannot_be_read_is_named_and_never_allowed_while_the_rest_is_judged(tmp_path, damaged, path):
@@ -102,6 +105,14 @@ def test_what_cannot_be_read_is_named_and_never_allowed_while_the_rest_is_judged
     assert [line["ref"] for line in lines(result)] == ["Pod shop/good"]
     assert path in result.stderr
     assert "pods.yaml" in result.stderr
+
+
+def test_a_kind_of_somebody_elses_that_has_the_name_of_a_workload_is_let_be(tmp_path):
+    foreign = {"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job", "metadata": {"name": "a"}, "spec": {}}
+
+    result = run(write(tmp_path, foreign, pod()), "-o", "jsonl")
+
+    assert (result.return_value, len(lines(result))) == (0, 1)
 
 
 def test_a_broken_document_is_named_by_its_line_while_the_rest_is_judged(tmp_path):
