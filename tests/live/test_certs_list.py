@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from k8srun.cli.main import cli
+from k8srun.kinds import CERT_MANAGER_CERTIFICATE, RESOURCES
 from tests.certificates.check_cases import managed
 from tests.certificates.cluster import bundle, pem
 from tests.certificates.model import authority, key, leaf
@@ -44,7 +45,7 @@ def furnished(control_plane):
         conditions=[{"type": "Ready", "status": "False", "reason": "Pending", "message": "no issuer"}]
     )
     certificate["metadata"]["namespace"] = namespace
-    created = serve(control_plane, "cert-manager.io", "Certificate")
+    (created,) = serve(control_plane, RESOURCES[CERT_MANAGER_CERTIFICATE])
     control_plane.create(ADMISSION, webhook)
     control_plane.create(f"/api/v1/namespaces/{namespace}/secrets", secret)
     control_plane.create(REQUESTS, {**request, "status": {}})
