@@ -233,8 +233,8 @@ def options(found: Proposal) -> pd.DataFrame:
             "Option": f"{number}. {option.way}",
             "What it does": option.title,
             "Gives besides": option.gives_besides,
-            "Dangerous": "; ".join(option.dangers),
-            "New ways to cluster-admin": "; ".join(str(path) for path in option.paths),
+            "Dangerous": _joined(option.dangers, 4),
+            "New ways to cluster-admin": _joined([str(path) for path in option.paths], 3),
         }
         for number, option in enumerate(found.options, 1)
     ]

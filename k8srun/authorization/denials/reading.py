@@ -157,7 +157,7 @@ def _cleaned(denial: Denial, text: str) -> Denial:
         message=visible(scrub(denial.message), limit=2000, keep_newlines=True),
         reason=visible(scrub(denial.reason), limit=2000, keep_newlines=True),
         client=denial.client or client_of(text),
-        at=denial.at or (time[0] if time else ""),
+        at=denial.at or (time[0].lstrip("IWEF") if time else ""),
     )
 
 

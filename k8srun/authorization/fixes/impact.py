@@ -19,6 +19,8 @@ from k8srun.snapshot import Snapshot
 from k8srun.text import plural, visible
 
 _MOST = 20
+_NAMED = 6
+_READS = frozenset({"get", "list", "watch"})
 
 
 def impact(steps: Sequence[Step], snapshot: Snapshot) -> tuple[str, ...]:
@@ -52,6 +54,21 @@ def shown_rules(rules: Iterable[Rule]) -> str:
         verbs.setdefault(what, []).extend(rule.verbs)
     said = [f"{', '.join(dict.fromkeys(done))} {what}" for what, done in verbs.items()]
     return "; ".join(said[:_MOST]) + (f"; and {len(said) - _MOST} more" if len(said) > _MOST else "")
+
+
+def summary(rules: Iterable[Rule]) -> str:
+    """Rules of one verb and one resource each, as what can be read and what can be written; empty if there are none."""
+    read: dict[str, None] = {}
+    written: dict[str, None] = {}
+    for rule in rules:
+        what = ",".join(rule.urls or rule.resources)
+        (read if set(rule.verbs) <= _READS else written)[what] = None
+    only_read = [what for what in read if what not in written]
+    return "; ".join(
+        f"{said} {plural(len(found), 'resource')}: {', '.join(found[:_NAMED])}{', …' if len(found) > _NAMED else ''}"
+        for said, found in (("writes", list(written)), ("reads", only_read))
+        if found
+    )
 
 
 def worst(rules: Iterable[Rule]) -> Severity | None:

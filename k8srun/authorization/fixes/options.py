@@ -13,7 +13,7 @@ from k8srun.authorization.dangers import PRIVILEGED_NAMESPACES, is_everything
 from k8srun.authorization.fixes.after import after
 from k8srun.authorization.fixes.commands import role_name
 from k8srun.authorization.fixes.earlier import Earlier
-from k8srun.authorization.fixes.impact import new_paths, powers, shown_rules, worst
+from k8srun.authorization.fixes.impact import new_paths, powers, shown_rules, summary, worst
 from k8srun.authorization.fixes.needed import rules_for
 from k8srun.authorization.fixes.writing import binding_body, free_name, rule_of, rules_as_written
 from k8srun.authorization.matching import allows, uncovered
@@ -73,7 +73,7 @@ class Option:
     @property
     def gives_besides(self) -> str:
         """The excess in words; `nothing` if there is none."""
-        return shown_rules(self.excess) or "nothing"
+        return summary(self.excess) or "nothing"
 
 
 @dataclass(frozen=True, slots=True)
