@@ -59,7 +59,7 @@ def test_plots_are_in_the_report_with_the_sentence_that_says_the_same(run):
     cells = json.loads((folder / "notebook.ipynb").read_text())["cells"]
     plots = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", ()))
     report = (folder / "report.html").read_text()
-    assert len(re.findall(r'alt="(?:Bar chart of|Timeline of when|Heat map of) ', report)) == plots
+    assert len(re.findall(r'alt="(?:Bar chart of|Timeline of when|Heat map of|Path of|Graph of) ', report)) == plots
     if record.runbook in {"cluster-overview", "certificates"}:
         assert plots == 1
         assert "CERT-EXPIRED" in {finding.check for finding in record.result.findings}

@@ -14,13 +14,14 @@ _MARKS = {True: ("✓", "#067647", "#ecfdf3"), False: ("✗", "#b42318", "#fef3f
 _WORDS = {True: "passes", False: "ENDS HERE", None: "cannot be told"}
 _LONGEST = 170
 _WIDTH = 26
+_HEIGHT = 0.75
 
 
 def path_figure(stations: Sequence[Station]) -> tuple[Figure, str]:
     """A picture of a path from left to right, and the sentences that say the same."""
     texts = [textwrap.wrap(_short(station.detail), _WIDTH) for station in stations]
     tallest = max(map(len, texts), default=1)
-    figure = Figure(figsize=(max(2.3 * len(stations), 4), 1.0 + 0.19 * tallest), layout="constrained")
+    figure = Figure(figsize=(max(2.3 * len(stations), 4), _HEIGHT + 0.17 * tallest), layout="constrained")
     axes = figure.subplots()
     axes.set_xlim(-0.55, len(stations) - 0.45)
     axes.set_ylim(0, 1)
@@ -34,7 +35,7 @@ def path_figure(stations: Sequence[Station]) -> tuple[Figure, str]:
             alpha=faded,
         )  # fmt: skip
         axes.text(
-            place, 0.93 - 0.3 / (1.0 + 0.19 * tallest), "\n".join(lines), ha="center", va="top", fontsize=8,
+            place, 0.93 - 0.3 / (_HEIGHT + 0.17 * tallest), "\n".join(lines), ha="center", va="top", fontsize=8,
             parse_math=False, color="#101828", alpha=faded, linespacing=1.3,
             bbox={"boxstyle": "round,pad=0.5", "facecolor": fill, "edgecolor": colour, "alpha": faded},
         )  # fmt: skip

@@ -118,7 +118,7 @@ def _verdict(case: Case) -> str:
 
 
 def _seen_from(case: Case) -> str:
-    said = [f"{case.symptom.chance}: {case.failure}"] if case.symptom else []
+    said = [f"the message tells of a {case.failure}, which {case.symptom.chance}"] if case.symptom else []
     if case.problem:
         said.append(f"the two ends cannot be told: {case.problem}")
     elif case.answer is None and case.symptom:
@@ -127,7 +127,8 @@ def _seen_from(case: Case) -> str:
         )
         said.append(f"the text does not tell the {missing}: give it as a parameter")
     elif case.answer and case.symptom:
-        said.append(_verdict(case).rstrip("."))
+        verdict = _verdict(case).rstrip(".")
+        said.append(verdict[:1].lower() + verdict[1:])
     return visible("; ".join(said), limit=600)
 
 

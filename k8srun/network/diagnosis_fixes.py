@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
@@ -19,6 +20,7 @@ from k8srun.network.way import resolvers
 from k8srun.plan import Action, Step
 from k8srun.text import visible
 
+_INDEX = re.compile(r"/(\d+)(?=/|$)")
 _SWITCH_ON = {
     "Flannel": ("helm upgrade flannel flannel/flannel -n kube-flannel --reuse-values --set netpol.enabled=true",),
     "AWS VPC CNI": (
@@ -166,11 +168,11 @@ def _where(step: Step) -> str:
     target = step.target
     if target is None:
         return step.subject
-    added = "" if step.action is Action.CREATE else f" ({_places(step)})"
-    verb = "create " if step.action is Action.CREATE else ""
-    return f"{verb}{target.kind} {target.namespace}/{target.name}{added}"
+    name = f"{target.kind} {target.namespace}/{target.name}"
+    return f"create {name}" if step.action is Action.CREATE else f"in {name} change {_places(step)}"
 
 
 def _places(step: Step) -> str:
-    paths = (str(one["path"]) for one in step.patch if one["op"] != "test")
-    return ", ".join(dict.fromkeys(path.strip("/").replace("/", ".") for path in paths))
+    """`/spec/ingress/0/from/-` as people write it: `spec.ingress[0].from`."""
+    paths = (str(one["path"]).removesuffix("/-").strip("/") for one in step.patch if one["op"] != "test")
+    return ", ".join(dict.fromkeys(_INDEX.sub(r"[\1]", path).replace("/", ".") for path in paths))

@@ -187,6 +187,9 @@ def _rest(case: Case) -> Iterator[Judged]:
             f"kubectl port-forward {name} {port}  # past every policy and Service: does it answer?",
         )
         yield judged_as("nothing-listens", CauseStatus.OPEN, *facts, look_at=look)
+    denied = case.answer is not None and case.answer.verdict is Verdict.DENIED
+    if denied and enforced(case):
+        return  # policies explain it, and what else there may be shows once they let it through
     if case.failure in NO_ANSWER:
         ways = (
             f"kubectl port-forward {name} {port}  # past every policy: if it answers, it is the network between",

@@ -36,7 +36,8 @@ TITLES = {
 _BY_PEER = frozenset({Cause.LABEL, Cause.NAMESPACE_LABEL, Cause.NAMESPACE_SELECTOR})
 _BY_PORT = frozenset({Cause.PORT, Cause.PORT_NAME})
 _PLACE = re.compile(r"spec\.(?:in|e)gress\[(?P<rule>\d+)\](?:\.(?:from|to)\[(?P<peer>\d+)\])?")
-_ENOUGH = 4
+_HINTED = frozenset({AND_FOR_OR, Cause.NAMESPACE_SELECTOR})
+_ENOUGH = 3
 
 
 def judge_policies(case: Case) -> Iterator[Judged]:
@@ -65,12 +66,13 @@ def _only_for_host(case: Case, answered: DirectionAnswer) -> bool:
 def _denied(case: Case, answer: Answer, direction: Direction, answered: DirectionAnswer) -> Judged:
     cause, meant = _meant(case, direction, answered)
     evidence = [Evidence(answered.reason, ", ".join(answered.isolated_by) or answered.policy)]
-    shown = ((meant,) if meant else ()) + tuple(miss for miss in answered.near_misses if miss is not meant)
-    for miss in shown[: _ENOUGH - 1]:
-        hint = f" ({miss.hint})" if miss.hint and miss is meant else ""
+    for miss in (meant,) if meant else answered.near_misses[:_ENOUGH]:
+        hint = f" ({miss.hint})" if miss.hint and cause in _HINTED else ""
         # Two ports of one rule fail alike, and are read as one.
-        facts = "; ".join(dict.fromkeys(f"{failed.field.rpartition('.')[2]} {failed.detail}" for failed in miss.failed))
-        evidence.append(Evidence(f"it nearly matches: {facts}{hint}", _place(miss.policy, miss.rule)))
+        told = (f"{failed.field.removeprefix(f'{miss.rule}.')} {failed.detail}" for failed in miss.failed)
+        evidence.append(
+            Evidence(f"it nearly matches: {'; '.join(dict.fromkeys(told))}{hint}", _place(miss.policy, miss.rule))
+        )
     status, why = _status(case)
     if why:
         evidence.append(why)

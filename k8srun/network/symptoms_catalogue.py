@@ -34,8 +34,8 @@ class Chance(StrEnum):
     """Whether a NetworkPolicy can be behind it."""
 
     LIKELY = "can be a policy"
-    POSSIBLE = "rarely a policy"
-    NO = "no NetworkPolicy"
+    POSSIBLE = "is rarely a policy"
+    NO = "no NetworkPolicy gives"
 
 
 @dataclass(frozen=True, slots=True)

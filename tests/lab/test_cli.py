@@ -18,10 +18,12 @@ from k8srun.lab import build, incidents
 TOUR = [
     "ca-rebuilt",
     "clock-skew",
+    "dns-egress-closed",
     "expired-serving-certificate",
     "leaf-as-ca",
     "missing-ip-san",
     "plain-http",
+    "policy-and-for-or",
     "wrong-client-ca",
 ]
 
