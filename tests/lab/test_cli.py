@@ -23,7 +23,10 @@ TOUR = [
     "leaf-as-ca",
     "missing-ip-san",
     "plain-http",
+    "pod-security-refused",
     "policy-and-for-or",
+    "pull-secret-not-attached",
+    "rbac-no-grant",
     "wrong-client-ca",
 ]
 
