@@ -126,7 +126,7 @@ class Generator:
             if operator in {"In", "NotIn"}:
                 entry["values"] = self.random.sample("abc", self.random.randint(1, 2))
             wanted["matchExpressions"] = [entry]
-        if breakable and self.odd and self.chance(0.03):
+        if breakable and self.odd and self.chance(0.08):
             wanted["matchExpressions"] = [{"key": "app", "operator": INVALID_OPERATOR}]
         return wanted
 
