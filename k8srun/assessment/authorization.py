@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from k8srun.assessment.scene import Domain, Scene
+from k8srun.authorization.denials.case import Case
 from k8srun.authorization.denials.denial import Denial, DenialKind
 from k8srun.authorization.denials.diagnosis import DIAGNOSIS_NEEDS, DOMAIN, diagnose_denial
+from k8srun.authorization.denials.forbidden import GRANTABLE
 from k8srun.authorization.denials.reading import read
 from k8srun.authorization.denials.survey import survey
+from k8srun.authorization.fixes.needed import needed
+from k8srun.authorization.fixes.options import propose
+from k8srun.authorization.fixes.plans import grant_plan
 from k8srun.certificates.diagnosis import diagnose_message
 from k8srun.certificates.messages import read as read_certificate_error
 from k8srun.diagnosis import Diagnosis
+from k8srun.plan import Plan
 
 # The certificates' name for "the credential is a token": here there are causes for what is wrong with it.
 _A_TOKEN = "token-rejected"  # noqa: S105 - a cause, not a token
@@ -46,4 +52,17 @@ def _survey(scene: Scene) -> Diagnosis:
     return survey(scene.authorization)
 
 
-AUTHORIZATION = Domain(DOMAIN, DIAGNOSIS_NEEDS, _recognise, _nearest, _survey)
+def _plan(text: str, scene: Scene) -> Plan | None:
+    """The grant that gives the least besides, where a grant is the answer."""
+    denial = read(text)
+    if denial is None or denial.kind is not DenialKind.ACCESS or denial.request is None:
+        return None
+    found = diagnose_denial(denial, scene.authorization)
+    if not any(cause.id in GRANTABLE for cause in found.confirmed):
+        return None
+    case = Case(denial, scene.authorization)
+    proposal = propose(case.identity, needed(denial.request, denial.client), scene.snapshot)
+    return grant_plan(proposal, proposal.options[0], scene.snapshot) if proposal.options else None
+
+
+AUTHORIZATION = Domain(DOMAIN, DIAGNOSIS_NEEDS, _recognise, _nearest, _survey, _plan)

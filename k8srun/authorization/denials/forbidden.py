@@ -243,3 +243,18 @@ CANDIDATES: tuple[Candidate, ...] = (
     Candidate("no-grant", "Nobody has granted it", no_grant, mending.grant, _ask_rules),
 )  # fmt: skip
 """In the order of how likely each is where nothing could be read."""
+
+GRANTABLE = frozenset(
+    {
+        "dangling-role",
+        "subject-misspelt",
+        "wrong-namespace",
+        "all-namespaces",
+        "subresource",
+        "resource-names",
+        "verb",
+        "wrong-api-group",
+        "no-grant",
+    }
+)
+"""The causes that a grant ends, if it is to be granted at all."""
