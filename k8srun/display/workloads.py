@@ -38,9 +38,12 @@ _MOST = 6
 
 
 def troubles(view: View) -> pd.DataFrame:
-    """One row for each sign of trouble of each workload."""
+    """One row for each message of each workload; a mere state only where nothing tells its cause."""
     rows: dict[tuple[str, str, str], dict[str, object]] = {}
+    explained = {one.template.ref for one in view.troubles if not one.symptom.row.state}
     for one in view.troubles:
+        if one.symptom.row.state and one.template.ref in explained:
+            continue
         workload = view.workload_of(one.template)
         row = rows.setdefault(
             (workload, one.container, one.symptom.row.family),
