@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from k8srun.authorization.attributes import Attributes, Identity, read_review, review_of
+from k8srun.authorization.escalation import may_write_role
+from k8srun.authorization.model import Role, Rule
 from k8srun.errors import InputError
 from k8srun.kinds import CLUSTER_ROLE_BINDING
 from k8srun.snapshot import Area, Gap, GapReason, ServerInfo, Snapshot
@@ -29,7 +31,8 @@ def test_a_role_binding_to_a_cluster_role_holds_in_its_namespace_alone_and_never
     assert allowed(bound, identity=jane)
     assert not allowed(bound, identity=jane, request=get_pods("stock"))
     assert not allowed(bound, identity=jane, request=get_pods(""))
-    assert not allowed(bound, identity=jane, request=Attributes("get", path="/healthz"))
+    for namespace in ("", "shop"):
+        assert not allowed(bound, identity=jane, request=Attributes("get", namespace=namespace, path="/healthz"))
 
 
 def test_a_cluster_role_binding_holds_everywhere():
@@ -177,3 +180,18 @@ def test_reviews_are_read_and_written_without_loss():
 def test_what_the_server_would_refuse_as_a_review_is_refused(review):
     with pytest.raises(InputError):
         read_review(review)
+
+
+RBAC = "rbac.authorization.k8s.io"
+
+
+def test_who_may_escalate_one_role_by_name_may_update_it_and_create_none():
+    asked = authorization(
+        cluster_role("r", rule("escalate", "clusterroles", group=RBAC, names="mine")),
+        binding("", "b", "ClusterRole r", "User jane"),
+    )
+    wanted = Role("", "mine", (Rule(("get",), ("",), ("secrets",)),))
+
+    assert may_write_role(asked.rbac, Identity("jane"), wanted, creates=False).by == "escalate"
+    refused = may_write_role(asked.rbac, Identity("jane"), wanted)
+    assert (refused.allowed, refused.lacking) == (False, wanted.rules)

@@ -131,7 +131,7 @@ def test_aggregation_goes_through_chains_and_around_cycles():
         cluster_role("one", select={"in": "one"}, labels={"in": "two"}),
         cluster_role("two", select={"in": "two"}, labels={"in": "one"}),
         cluster_role("leaf", rule("get", "pods"), labels={"in": "two"}),
-        cluster_role("itself", select={"in": "itself"}, labels={"in": "itself"}),
+        cluster_role("itself", rule("get", "nodes"), select={"in": "itself"}, labels={"in": "itself"}),
     )
 
     roles = asked.rbac.roles
