@@ -154,6 +154,11 @@ class Plan:
         """SHA-256 of the whole plan in hexadecimal: its identity. A confirmation covers more (`k8srun.apply.gate`)."""
         return hashlib.sha256(canonical(self)).hexdigest()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it touches no cluster, but files of this machine and what a person does: it needs none to answer."""
+        return all(step.action in {Action.KUBECONFIG, Action.HOST} for step in self.steps)
+
     def creates(self, target: ObjectRef, before: int) -> bool:
         """Whether one of the first `before` steps creates that object."""
         return any(

@@ -74,6 +74,7 @@ def test_a_key_is_made_nowhere_that_was_not_said(labs):
     with pytest.raises(InputError, match="it is not said where the key is to be kept"):
         run.issue_certificate("noah")
     assert not run.can_change
+    assert not run.can_apply(None)
     run.finish()
 
 

@@ -17,7 +17,8 @@ def blockers(shown: Preview, run: Run | None, options: Options) -> Iterator[str]
         shown: the preview as far as it is known.
         run: the unfinished run that would be gone on with, if there is one.
     """
-    yield from _cluster(shown)
+    if not shown.plan.is_local:
+        yield from _cluster(shown)
     missing = shown.missing
     if missing:
         yield f"{plural(len(missing), 'permission is', 'permissions are')} missing"
@@ -47,7 +48,8 @@ def _cluster(shown: Preview) -> Iterator[str]:
 
 
 def _second_person(shown: Preview) -> Iterator[str]:
-    planner, caller = shown.plan.planned_by, shown.cluster.username
+    # A machine knows its users by other names than a cluster: whether they are one person cannot be told.
+    planner, caller = shown.plan.planned_by, "" if shown.plan.is_local else shown.cluster.username
     if not planner or not caller:
         yield "who applies must not be who planned, and it is not known who did"
     elif planner == caller:

@@ -40,8 +40,9 @@ def write_remedy(text: str, snapshot: Snapshot, now: datetime, path: Path, *, br
     quoted = shlex.quote(str(path))
     by_hand = sum(not step.action.writes_to_cluster and bool(step.commands) for step in plan.steps)
     hands = f", {by_hand} of them to be done by hand" if by_hand else ""
+    place = "" if plan.is_local else " --context [NAME]"
     made = f"{path}: the plan, {plural(len(plan.steps), 'step')}{hands}. Nothing was changed."
-    return True, f"{made}\nNext: k8srun plan show {quoted}; k8srun plan preview {quoted} --context [NAME]"
+    return True, f"{made}\nNext: k8srun plan show {quoted}; k8srun plan preview {quoted}{place}"
 
 
 def _open(snapshot: Snapshot, now: datetime) -> Plan:

@@ -10,7 +10,7 @@ import click
 
 from k8srun.apply import apply, undo
 from k8srun.apply.export import as_manifests, as_patches, write_component
-from k8srun.apply.runs import latest_of
+from k8srun.apply.runs import find, latest_of
 from k8srun.cli.changing import print_change
 from k8srun.cli.options import console, output_option
 from k8srun.cli.plan_options import Choices, Place, choice_options, place_options
@@ -73,7 +73,8 @@ def preview_command(context: click.Context, *, file: Path, place: Place, choices
     Example:
       k8srun plan preview fix.json --context prod
     """
-    outcome = apply(_read(file), place.target(), "", journal=choices.journal, options=choices.at(place))
+    found = _read(file)
+    outcome = apply(found, place.target(found), "", journal=choices.journal, options=choices.at(place))
     again = _again(["apply", str(file)], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-preview/v1", again))
 
@@ -96,7 +97,8 @@ def apply_command(
     Example:
       k8srun plan apply fix.json --context prod --confirm DIGEST
     """
-    outcome = apply(_read(file), place.target(), confirm, journal=choices.journal, options=choices.at(place))
+    found = _read(file)
+    outcome = apply(found, place.target(found), confirm, journal=choices.journal, options=choices.at(place))
     again = _again(["apply", str(file)], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-apply/v1", again))
 
@@ -131,7 +133,8 @@ def undo_command(
     if bool(file) == bool(run_id):
         raise InputError("name the plan's FILE, or a run with --run", do="List the runs: k8srun journal list.")
     wanted = run_id or latest_of(choices.journal.entries(), _read(file)).id if file else run_id
-    outcome = undo(wanted, place.target(), confirm, journal=choices.journal, options=choices.at(place))
+    target = place.target(find(choices.journal.entries(), wanted).plan)
+    outcome = undo(wanted, target, confirm, journal=choices.journal, options=choices.at(place))
     again = _again(["undo", "--run", wanted], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-undo/v1", again))
 
@@ -159,7 +162,7 @@ def export_command(*, file: Path, form: str | None, out: Path | None, place: Pla
         for path in write_component(found, out):
             click.echo(str(path))
     else:
-        click.echo(as_patches(found) if form == "patch" else as_manifests(found, place.target()), nl=False)
+        click.echo(as_patches(found) if form == "patch" else as_manifests(found, place.target(found)), nl=False)
 
 
 def _read(file: Path) -> Plan:

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 import click
 
 from k8srun.apply import Journal, Options, Target, default_path
+from k8srun.apply.local import LocalTarget
 from k8srun.apply.opening import live_target
 from k8srun.apply.signing import Signer
 from k8srun.assessment.checks import CHECKS
 from k8srun.errors import InputError
+from k8srun.plan import Plan
 from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
 
@@ -35,8 +37,14 @@ class Place:
     allow_exec: bool
     lab: Path | None
 
-    def target(self) -> Target:
-        """Raises InputError when none was named, or two were."""
+    def target(self, plan: Plan) -> Target:
+        """What the plan is for; one that touches no cluster needs none.
+
+        Raises:
+            InputError: none was named, or two were.
+        """
+        if plan.is_local and self.lab is None:
+            return LocalTarget()
         live = bool(self.context or self.kubeconfig)
         if live == bool(self.lab):
             raise InputError(
@@ -57,6 +65,8 @@ class Place:
         """What is there now of what a question needs."""
         from k8srun.sources.collect import collect  # noqa: PLC0415 - as above; most plans ask nothing that needs it
 
+        if self.lab is None and not (self.context or self.kubeconfig):
+            raise InputError("no cluster was named that could be asked")
         sources = self._live() if self.lab is None else SourceOptions(from_paths=(str(self.lab / "manifests"),))
         return collect(sources, needs=needs, now=datetime.now(UTC))
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from k8srun.apply import Journal, Options, apply, default_path, preview
-from k8srun.apply.local import kubeconfig_views
+from k8srun.apply import Journal, Options, Target, apply, default_path, preview
+from k8srun.apply.local import LocalTarget, kubeconfig_views
 from k8srun.apply.opening import target_of
 from k8srun.assessment.checks import CHECKS
 from k8srun.assessment.needs import needs_of
@@ -190,12 +190,14 @@ class Investigation(
         """Whether there is a cluster, or the lab, that a plan could be applied to; files and snapshots are none."""
         return self.lab is not None or self._options.live
 
+    def can_apply(self, plan: Plan | None) -> bool:
+        """Whether there is a plan, and what it could be applied to: one that touches no cluster needs none."""
+        return plan is not None and (self.can_change or plan.is_local)
+
     def preview(self, plan: Plan) -> Preview:
         """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""
         options = Options(impact=self._impact(plan) or self._traffic(plan))
-        return preview(
-            plan, target_of(self._options, self.lab), journal=Journal(default_path(os.environ)), options=options
-        )
+        return preview(plan, self._target(plan), journal=Journal(default_path(os.environ)), options=options)
 
     def apply(self, plan: Plan, *, confirm: str, done: Sequence[int] = ()) -> Outcome:
         """Apply a plan that was previewed; an empty `confirm` only previews it.
@@ -206,7 +208,7 @@ class Investigation(
         Raises:
             RefusedError: the confirmation is not the one for what would be done now; nothing was changed.
         """
-        target = target_of(self._options, self.lab)
+        target = self._target(plan)
         options = Options(
             checks=CHECKS,
             snapshot=self._again,
@@ -218,6 +220,9 @@ class Investigation(
         if outcome.status is not ChangeStatus.PREVIEWED:
             self._changes.append(outcome)
         return outcome
+
+    def _target(self, plan: Plan) -> Target:
+        return LocalTarget() if plan.is_local and not self.lab else target_of(self._options, self.lab)
 
     def _again(self, needs: Sequence[Need]) -> Snapshot:
         """The same sources, read anew: what a plan's questions are asked of."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,6 +41,7 @@ from tests.live.webhook_server import encoded, running
 ADMISSION = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+UNTRUSTED = "tls: failed to verify certificate: x509: certificate signed by unknown authority"
 NUMBERS = itertools.count()
 
 
@@ -325,3 +329,33 @@ def test_the_runbook_leads_from_a_name_to_a_kubeconfig_whose_get_works(control_p
     control_plane.create(f"/apis/{RBAC}/v1/namespaces/{namespace}/roles", role(namespace))
     control_plane.create(f"/apis/{RBAC}/v1/namespaces/{namespace}/rolebindings", binding(namespace, user=user))
     assert control_plane.wait_until("the grant to work", lambda: get(kubeconfig, path) == 404)
+
+
+def test_a_kubeconfig_that_trusts_another_ca_is_mended_while_no_server_can_be_asked_with_it(
+    control_plane, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("K8SRUN_JOURNAL", str(tmp_path / "journal.jsonl"))
+    kubeconfig = control_plane.kubeconfig(ca=Authority("Another cluster").pair.certificate, path=tmp_path / "broken")
+    before = kubeconfig.read_bytes()
+    with pytest.raises(ssl.SSLError, match="certificate verify failed"):
+        get(kubeconfig, "/version")
+
+    def k8srun(*words):
+        command = [sys.executable, "-m", "k8srun.cli.main", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    root = control_plane.pki_dir.parents[2]
+    k8srun("diagnose", "--kubeconfig", "broken", "--host-root", str(root), "--plan", "fix.json", UNTRUSTED)
+    shown = json.loads(k8srun("plan", "preview", "fix.json", "-o", "json"))
+    confirm = shown["preview"]["confirm"]
+    assert shown["preview"]["cluster"]["server"] == "this machine"
+    done = k8srun("plan", "apply", "fix.json", "--kubeconfig", "broken", "--confirm", confirm, "-o", "json")
+    assert [answer["state"] for answer in json.loads(done)["answers"]] == ["fixed"]
+    assert get(kubeconfig, "/version") == 200
+    run = json.loads(done)["run"]
+    back = json.loads(k8srun("plan", "undo", "--run", run, "-o", "json"))["preview"]["confirm"]
+    k8srun("plan", "undo", "--run", run, "--confirm", back)
+    assert yaml.safe_load(kubeconfig.read_bytes()) == yaml.safe_load(before)
