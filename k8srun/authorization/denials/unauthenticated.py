@@ -270,7 +270,11 @@ CANDIDATES: tuple[Candidate, ...] = (
     ),
     Candidate("static-token", "The API server knows no such token", static_token, renewing.static, _look(*_SERVER_LOG)),
     Candidate(
-        "password-removed", "User name and password: no API server takes them any more", password, renewing.static
+        "password-removed",
+        "User name and password: no API server takes them any more",
+        password,
+        renewing.static,
+        _look("kubectl config view --minify  # does the user have a username?"),
     ),
     Candidate(
         "no-credentials",
