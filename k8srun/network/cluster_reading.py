@@ -84,7 +84,7 @@ def _order(spec: JsonObject, kind: Kind, name: str) -> tuple[Tier, int]:
         raise PolicyProblem("spec.priority", f"is not between 0 and 1000: {shown(priority)}")
     if kind == ADMIN_NETWORK_POLICY:
         return Tier.ADMIN, priority
-    if spec.get("tier") not in _TIERS:
+    if spec.get("tier") not in list(_TIERS):
         raise PolicyProblem("spec.tier", f"is neither Admin nor Baseline: {shown(spec.get('tier'))}")
     return _TIERS[spec["tier"]], priority
 

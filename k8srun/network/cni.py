@@ -13,7 +13,7 @@ from typing import Any
 
 from k8srun.findings import Evidence
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, DAEMON_SET, NODE, POD
-from k8srun.network.pods import mapping, mappings, text
+from k8srun.network.pods import mapping, mappings, strings, text
 from k8srun.snapshot import JsonObject, Snapshot, object_key
 
 
@@ -235,7 +235,7 @@ def _in_agent(switch: Switch, item: JsonObject) -> Iterator[Evidence]:
 
 
 def _argument(container: Mapping[str, Any], flag: str) -> str | None:
-    given = [text(word) for field in ("command", "args") for word in container.get(field) or ()]
+    given = [word for field in ("command", "args") for word in strings(container.get(field))]
     for index, word in enumerate(given):
         name, equals, value = word.partition("=")
         if name == flag:

@@ -111,13 +111,18 @@ def mappings(value: object) -> Iterator[Mapping[str, Any]]:
     return (item for item in value if type(item) is dict or isinstance(item, Mapping))
 
 
+def strings(value: object) -> list[str]:
+    """The strings of a list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
 def labels_of(item: JsonObject) -> dict[str, str]:
     found = mapping(mapping(item.get("metadata")).get("labels"))
     return {str(key): value for key, value in found.items() if isinstance(value, str)}
 
 
 def _completed(item: JsonObject) -> bool:
-    return mapping(item.get("status")).get("phase") in {"Succeeded", "Failed"}
+    return text(mapping(item.get("status")).get("phase")) in {"Succeeded", "Failed"}
 
 
 def _pod(item: JsonObject, owners: _Names) -> Pod:
@@ -170,7 +175,9 @@ def _stand_ins(snapshot: Snapshot, owners: _Names, owned: set[tuple[str, str]], 
 
 def _finished(item: JsonObject) -> bool:
     conditions = mappings(mapping(item.get("status")).get("conditions"))
-    return any(entry.get("type") in {"Complete", "Failed"} and entry.get("status") == "True" for entry in conditions)
+    return any(
+        text(entry.get("type")) in {"Complete", "Failed"} and entry.get("status") == "True" for entry in conditions
+    )
 
 
 def _stand_in(item: JsonObject, kind: Kind, owner: str) -> Pod:

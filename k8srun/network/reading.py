@@ -133,7 +133,7 @@ def _directions(spec: JsonObject) -> tuple[Direction, ...]:
         egress = bool(items(spec.get("egress"), "spec.egress"))
         return (Direction.INGRESS, Direction.EGRESS) if egress else (Direction.INGRESS,)
     for index, entry in enumerate(types):
-        if entry not in _TYPES:
+        if entry not in list(_TYPES):
             raise PolicyProblem(f"spec.policyTypes[{index}]", f"is neither Ingress nor Egress: {shown(entry)}")
     return tuple(direction for name, direction in _TYPES.items() if name in types)
 

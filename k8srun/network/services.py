@@ -9,7 +9,7 @@ from typing import Any
 from k8srun.kinds import ENDPOINT_SLICE, INGRESS, SERVICE
 from k8srun.network.addresses import Address, parse_address
 from k8srun.network.labels import Operator, Requirement, Selector
-from k8srun.network.pods import Pod, mapping, mappings, text
+from k8srun.network.pods import Pod, mapping, mappings, strings, text
 from k8srun.network.ports import LAST_PORT
 from k8srun.snapshot import JsonObject, Snapshot, object_key
 
@@ -94,7 +94,7 @@ def _service(item: JsonObject, pods: Iterable[Pod], slices: Iterable[JsonObject]
     selector = Selector(tuple(Requirement(key, Operator.IN, frozenset({value}), key) for key, value in wanted.items()))
     chosen = tuple(pod for pod in pods if wanted and selector.matches(pod.labels))
     theirs = {address for pod in chosen for address in pod.addresses}
-    given = [text(address) for address in spec.get("clusterIPs") or [spec.get("clusterIP")]]
+    given = strings(spec.get("clusterIPs")) or [text(spec.get("clusterIP"))]
     return Service(
         namespace,
         name,
@@ -121,10 +121,10 @@ def _port(item: Mapping[str, Any]) -> ServicePort:
 
 def _endpoints(slices: Iterable[JsonObject]) -> tuple[Address, ...]:
     given = [
-        text(address)
+        address
         for item in slices
         for endpoint in mappings(item.get("endpoints"))
-        for address in endpoint.get("addresses") or ()
+        for address in strings(endpoint.get("addresses"))
     ]
     return tuple(dict.fromkeys(address for address in map(parse_address, given) if address))
 
