@@ -323,3 +323,10 @@ def test_a_path_of_several_steps_is_shown_whole_and_shorter_ones_come_first():
         ("ServiceAccount ops/operator", 0), ("ServiceAccount ci/runner", 1), ("User eve", 2),
     ]  # fmt: skip
     assert [step.becomes for step in paths[2].steps] == ["ServiceAccount ci/runner", "ServiceAccount ops/operator"]
+
+
+def test_a_subject_that_matches_nobody_leads_nowhere():
+    asked = authorization(*STRONG, binding("", "b", "ClusterRole cluster-admin", "ServiceAccount lost"))
+    assert [str(path.subject) for path in attack_paths(asked.rbac, asked.snapshot).paths] == [
+        "ServiceAccount ops/operator"
+    ]
