@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from k8srun.network.addresses import METADATA_ADDRESSES, Block, Family, parse_address, whole
@@ -44,7 +45,7 @@ class Coverage:
     Attributes:
         pods: how many there are, those on their node's network left out.
         isolated: of these, how many a policy isolates, by direction.
-        default_deny: by direction, whether a pod with any labels would be isolated.
+        default_deny: by direction, whether a pod with any labels would be isolated, and not let in by everybody again.
     """
 
     namespace: str
@@ -108,10 +109,17 @@ def coverage(network: Network) -> tuple[Coverage, ...]:
             for direction in Direction
         }
         theirs = [policy for policy in network.policies if policy.namespace == namespace]
-        deny = {direction: any(_whole_namespace(policy, direction) for policy in theirs) for direction in Direction}
+        deny = {direction: _denies(theirs, direction) for direction in Direction}
         found.append(Coverage(namespace, len(pods), isolated, deny))
     return tuple(found)
 
 
-def _whole_namespace(policy: Policy, direction: Direction) -> bool:
-    return direction in policy.rules and policy.subject is not None and not policy.subject.pods.requirements
+def _denies(policies: Iterable[Policy], direction: Direction) -> bool:
+    """Whether policies isolate every pod of their namespace, and none of these allows everything again."""
+    whole_namespace = [
+        policy.rules[direction]
+        for policy in policies
+        if direction in policy.rules and policy.subject is not None and not policy.subject.pods.requirements
+    ]
+    everything = any(rule.peers is None and rule.ports is None for rules in whole_namespace for rule in rules)
+    return bool(whole_namespace) and not everything

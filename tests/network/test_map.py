@@ -173,3 +173,10 @@ def test_coverage_counts_isolated_pods_and_knows_a_default_deny_from_a_policy_ab
     assert (partly.pods, partly.isolated[Direction.INGRESS], partly.default_deny[Direction.INGRESS]) == (2, 1, False)
     assert (wholly.isolated[Direction.INGRESS], wholly.default_deny[Direction.INGRESS]) == (2, True)
     assert (wholly.isolated[Direction.EGRESS], wholly.default_deny[Direction.EGRESS]) == (0, False)
+
+
+def test_a_policy_that_isolates_every_pod_and_allows_everything_is_no_default_deny():
+    opened = policy("shop/all", "{podSelector: {}, ingress: [{}]}")
+    for texts in ((opened,), (opened, DENY)):
+        (found,) = coverage(read_network(snapshot(SHOP, *texts)))
+        assert not found.default_deny[Direction.INGRESS]
