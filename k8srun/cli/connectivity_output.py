@@ -27,7 +27,9 @@ def print_map(console: Console, rows: Iterable[Row]) -> None:
     if not grouped:
         console.print("Nothing reaches anything.")
         return
-    table = Table("From", "On", "To", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("From", "On", "To"):
+        table.add_column(title, overflow="fold")
     for (source, ports), names in grouped.items():
         table.add_row(Text(visible(source)), Text(visible(ports)), Text(visible(_listed(names))))
     console.print(table)
