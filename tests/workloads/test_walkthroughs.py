@@ -15,7 +15,8 @@ TAUGHT = {
         "signature", "Scans", "docker-registry", "digest",
     ],
     "security-contexts": [
-        "One kernel", "Users: not root", "Capabilities", "NET_BIND_SERVICE", "SYS_TIME", "Pod level and container level",
+        "One kernel", "Users: not root", "Capabilities", "NET_BIND_SERVICE", "SYS_TIME",
+        "Pod level and container level",
         "runAsGroup", "fsGroup", "readOnlyRootFilesystem", "allowPrivilegeEscalation", "System calls", "privileged",
         "hostPID", "Examples",
     ],

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from k8srun.lab.catalogue import DATA, Incident, read_documents
-from k8srun.lab.cluster.identity import JsonDict, config_hash, key, register
+from k8srun.lab.cluster.identity import JsonDict, config_hash, key, register, timestamp
 from k8srun.lab.cluster.placeholders import Placeholders
 from k8srun.lab.cluster.services import run_services
 from k8srun.lab.cluster.state import State
@@ -41,7 +41,8 @@ def cluster_objects(
     _populate_namespaces(state, created)
     run_workloads(state, ((pod, config_hash(pod)) for pod in static_pods))
     run_services(state)
-    return [placeholders.fill(item) for item in overlaid(state.objects, incident, "state.yaml")]
+    became = overlaid(state.objects, incident, "state.yaml")
+    return [register(placeholders.fill(item), timestamp(now)) for item in became]
 
 
 def overlaid(base: Iterable[JsonDict], incident: Incident | None, file: str) -> tuple[JsonDict, ...]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from k8srun.sources.registry.answers import PullCause, Step
-from k8srun.sources.registry.pull import Credential, Session, Target, document_of
+from k8srun.sources.registry.pull import Credential, Session, Target
+from k8srun.sources.registry.refusal import document_of
 from k8srun.sources.registry.wire import Unanswered, Wire
 from k8srun.workloads.signatures import Signature, bundle, simple_signing
 

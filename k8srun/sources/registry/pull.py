@@ -5,17 +5,15 @@ Source: OCI distribution specification 1.1; containerd's resolver for the order 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-
-import msgspec
 
 from k8srun.scrub import scrub
 from k8srun.sources.registry.answers import UNANSWERED, PullAnswer, PullCause, Step, StepResult
 from k8srun.sources.registry.challenge import Challenge, challenges
 from k8srun.sources.registry.login import Login, is_expired
+from k8srun.sources.registry.refusal import codes_of, document_of, refused, words_of
 from k8srun.sources.registry.wire import Answer, Unanswered, Wire
 from k8srun.text import visible
 
@@ -159,12 +157,13 @@ class Session:
             raise Unanswered(Step.TOKEN, PullCause.TOKEN_SERVICE, detail)
         answer = self._asked_for_token(realm, challenge)
         if answer.status in {401, 403}:
-            raise Unanswered(Step.TOKEN, self._login_cause(), f"{realm} answers {answer.status}: {_words(answer)}")
+            raise Unanswered(Step.TOKEN, self._login_cause(), f"{realm} answers {answer.status}: {words_of(answer)}")
         if answer.status == 429:
-            raise Unanswered(Step.TOKEN, PullCause.RATE_LIMITED, f"{realm} answers 429: {_words(answer)}")
+            raise Unanswered(Step.TOKEN, PullCause.RATE_LIMITED, f"{realm} answers 429: {words_of(answer)}")
         token = _token_in(answer) if answer.status == 200 else ""
         if not token:
-            detail = f"{realm} gives no token: {answer.status} {_words(answer) if answer.status != 200 else ''}".strip()
+            said = "without a usable token" if answer.status == 200 else words_of(answer)
+            detail = f"{realm} gives no token: {answer.status} {said}"
             raise Unanswered(Step.TOKEN, PullCause.TOKEN_SERVICE, detail)
         self.note(Step.TOKEN, f"{urlsplit(realm).netloc} gave a token for {challenge.get('scope') or 'no scope'}")
         return token
@@ -196,7 +195,7 @@ class Session:
         """Why an authenticated request got 401 nevertheless. Source: RFC 6750, 3.1 for `error`."""
         self.reached()
         errors = {challenge.get("error") for challenge in wanted}
-        words = _words(answer)
+        words = words_of(answer)
         if self._token:
             if is_expired(self._token) or "expired" in words.lower():
                 detail = f"the registry refuses the token, which has expired: {words}"
@@ -243,7 +242,7 @@ def _tried(target: Target, credential: Credential, wire: Wire) -> PullAnswer:
             answer = session.get(path)
         session.reached()
         if answer.status != 200:
-            end = _refused(answer, credential)
+            end = refused(answer, anonymous=credential.login == Login())
             if end.cause is PullCause.TAG_MISSING and _has_no_repository(session, target):
                 raise Unanswered(end.step, PullCause.REPOSITORY_MISSING, f"{end.detail}; the repository has no tags")
             raise end
@@ -261,56 +260,7 @@ def _tried(target: Target, credential: Credential, wire: Wire) -> PullAnswer:
 def _has_no_repository(session: Session, target: Target) -> bool:
     """Whether a manifest is unknown because its repository is: not every registry says so by itself."""
     answer = session.get(target.path("tags", "list"), accept="application/json")
-    return answer.status == 404 and "NAME_UNKNOWN" in _codes(answer)
-
-
-def _refused(answer: Answer, credential: Credential) -> Unanswered:
-    """What an error status with the registry's error codes says. Source: distribution specification, error codes."""
-    codes, words = _codes(answer), _words(answer)
-    cause = PullCause.NOT_A_REGISTRY
-    if answer.status == 429 or "TOOMANYREQUESTS" in codes:
-        cause = PullCause.RATE_LIMITED
-    elif answer.status >= 500:
-        cause = PullCause.REGISTRY_ERROR
-    elif answer.status == 403:
-        cause = PullCause.DENIED_OR_MISSING if credential.login == Login() else PullCause.DENIED
-    elif answer.status == 400 and "HTTPS server" in words:
-        return Unanswered(Step.TLS, PullCause.TLS_FAILED, f"the registry speaks TLS on this port: {words}")
-    elif codes & {"NAME_UNKNOWN", "NAME_INVALID"}:
-        cause = PullCause.REPOSITORY_MISSING
-    elif "MANIFEST_UNKNOWN" in codes:
-        cause = PullCause.TAG_MISSING
-    return Unanswered(Step.MANIFEST, cause, f"{answer.status}: {words}")
-
-
-def document_of(answer: Answer) -> Mapping[str, Any]:
-    """The JSON object of an answer; empty where it is none."""
-    try:
-        document = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _codes(answer: Answer) -> frozenset[str]:
-    errors = document_of(answer).get("errors")
-    return frozenset(
-        str(error.get("code")) for error in (errors if isinstance(errors, list) else ()) if isinstance(error, dict)
-    )
-
-
-def _words(answer: Answer) -> str:
-    """The registry's own words for an error, reduced and short."""
-    errors = document_of(answer).get("errors")
-    said = [
-        f"{error.get('code', '')} {error.get('message', '')}".strip()
-        for error in (errors if isinstance(errors, list) else ())
-        if isinstance(error, dict)
-    ]
-    text = "; ".join(said) or answer.body[:300].decode(errors="replace")
-    if text.lstrip()[:15].lower().startswith(("<!doctype html", "<html")):
-        text = "an HTML page"
-    return visible(scrub(" ".join(text.split())), limit=300) or "no words"
+    return answer.status == 404 and "NAME_UNKNOWN" in codes_of(answer)
 
 
 def _token_in(answer: Answer) -> str:
