@@ -70,8 +70,12 @@ def applied(plan: Plan, lab: Lab, journal: Path) -> Outcome:
     return apply(plan, target, shown.confirm, journal=log, options=options)
 
 
-def planned(lab: Lab) -> Plan:
-    """The plan for the lab's own symptom, from all of its evidence; it must be served."""
-    snapshot = read_lab(lab, lab.now)
+def planned(lab: Lab, snapshot: Snapshot | None = None) -> Plan:
+    """The plan for the lab's own symptom, from all of its evidence.
+
+    Args:
+        snapshot: of the lab; read anew where it is not given, and then the lab must be served.
+    """
+    snapshot = snapshot or read_lab(lab, lab.now)
     scene = Scene(snapshot, lab.now, kubeconfig_views(snapshot))
     return plan_in(scene.certificates, lab.symptom)

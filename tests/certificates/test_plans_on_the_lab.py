@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from k8srun.apply import Journal, undo
 from k8srun.apply.lab import LabTarget
+from k8srun.assessment.scene import Scene
 from k8srun.assessment.symptoms import diagnose
+from k8srun.certificates.plans.making import plan_for_survey
+from k8srun.certificates.survey import survey
 from k8srun.change import AnswerState, ChangeStatus
 from k8srun.lab import incidents
 from k8srun.plan import Action
@@ -37,15 +42,33 @@ def changes(plan):
     return {step.target.kind if step.target else step.action.value for step in plan.steps}
 
 
-@pytest.mark.parametrize("name", sorted(INCIDENTS))
-def test_every_incident_has_a_plan_that_keeps_the_rules_and_ends_in_a_question(name, labs, served):
-    plan = planned(labs[name])
+@pytest.fixture(scope="module", params=sorted(INCIDENTS))
+def case(request, labs, served):
+    """An incident's lab and what is seen of it, read once for all that is asked of it."""
+    lab = labs[request.param]
+    return request.param, lab, read_lab(lab, lab.now)
+
+
+def test_every_incident_has_a_plan_that_keeps_the_rules_and_ends_in_a_question(case):
+    name, lab, snapshot = case
+    plan = planned(lab, snapshot)
     assert problems(plan) == ()
     assert plan.verify
     assert plan.cluster
     assert read_plan(plan_text(plan), where="plan") == plan
     assert changes(plan) == MENDED.get(name, {"host"})
-    assert planned(labs[name]).digest == plan.digest, "the same plan whenever it is made"
+    assert planned(lab, snapshot).digest == plan.digest, "the same plan whenever it is made"
+
+
+def test_without_a_text_everything_that_the_evidence_confirms_is_in_one_plan_and_nothing_twice(case):
+    _name, lab, snapshot = case
+    there = Scene(snapshot, lab.now).certificates
+    plan, found = plan_for_survey(there), survey(there).confirmed
+    assert (plan is None) == (found == ())
+    if plan:
+        assert problems(plan) == ()
+        steps = [replace(step, answers="") for step in plan.steps]
+        assert [step for number, step in enumerate(steps) if step in steps[:number]] == []
 
 
 @pytest.mark.parametrize("name", sorted(MENDED))
