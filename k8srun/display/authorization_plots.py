@@ -168,12 +168,12 @@ def _matrix_said(some: dict[str, dict[str, int]], asked: int, columns: Sequence[
     return (
         f"Heat map of {plural(asked, 'subject')} by {plural(len(columns), 'resource')} {where}: {len(some)} may do"
         f" something. "
-        f"Those who may do most: {', '.join(most) or 'nobody'}. Subjects by resource: {by_resource or 'none'}."
+        f"Those who may do most: {visible(', '.join(most), limit=500) or 'nobody'}. Subjects by resource: {by_resource or 'none'}."
     )
 
 
 def _paths_said(paths: Sequence[AttackPath]) -> str:
     counts = sorted(Counter(path.length for path in paths).items())
     said = ", ".join(f"{count} in {plural(away, 'step')}" if away else f"{count} already" for away, count in counts)
-    first = "; ".join(str(path) for path in paths[:3])
+    first = visible("; ".join(str(path) for path in paths[:3]), limit=1000)
     return f"Graph of ways to {GOAL}: {plural(len(paths), 'subject')} ({said or 'none'}). {first or 'Nobody has one'}."

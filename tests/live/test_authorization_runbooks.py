@@ -114,8 +114,7 @@ def test_a_token_for_another_audience_is_named_by_the_words_of_the_servers_log(c
 
     mended = token_kubeconfig(control_plane, token_of(control_plane, namespace, "ci"), tmp_path / "mended.conf")
     fine = run("unauthorized-401", mended, tmp_path / "mended", "-p", "error=Unauthorized")
-    assert not any(gap.reason == "unauthorized" for gap in fine.result.gaps), "the proposed fix: a token for the"
-    " API server"
+    assert not any(gap.reason == "unauthorized" for gap in fine.result.gaps), "the fix: a token for it"
 
 
 def test_the_audit_finds_a_dangerous_grant_and_the_way_to_cluster_admin(control_plane, namespace, tmp_path):

@@ -247,11 +247,10 @@ def _doubts(identity: Identity, needed: Sequence[Attributes]) -> Iterator[str]:
     if identity.user == ANONYMOUS or UNAUTHENTICATED in identity.groups:
         yield "Whatever is granted to somebody without credentials is granted to everybody who reaches the server."
     if account and account[1] == "default":
-        yield f"Every pod of {visible(account[0], limit=100)} that names no ServiceAccount would hold it: give the"
-        " workload its own."
+        where = visible(account[0], limit=100)
+        yield f"Every pod of {where} that names no ServiceAccount would hold it: give the workload its own."
     if identity.is_node or identity.user.startswith("system:node:"):
-        yield "A kubelet gets its rights from the pods of its node. A grant would let every process with its"
-        " credential do it."
+        yield "A kubelet gets its rights from the pods of its node. A grant would be for every process of the node."
     if MASTERS in identity.groups:
         yield "The group system:masters may do everything already: something else than RBAC refused it."
     for clause in powers(rule_of(one) for one in needed):
