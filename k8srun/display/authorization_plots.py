@@ -168,7 +168,8 @@ def _matrix_said(some: dict[str, dict[str, int]], asked: int, columns: Sequence[
     return (
         f"Heat map of {plural(asked, 'subject')} by {plural(len(columns), 'resource')} {where}: {len(some)} may do"
         f" something. "
-        f"Those who may do most: {visible(', '.join(most), limit=500) or 'nobody'}. Subjects by resource: {by_resource or 'none'}."
+        f"Those who may do most: {visible(', '.join(most), limit=500) or 'nobody'}. "
+        f"Subjects by resource: {by_resource or 'none'}."
     )
 
 
