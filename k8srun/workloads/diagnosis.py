@@ -84,7 +84,7 @@ _JUDGES: Mapping[str, Callable[[Case], Judgement]] = {
 }
 _ORDER = {CauseStatus.CONFIRMED: 0, CauseStatus.OPEN: 1, CauseStatus.RULED_OUT: 2}
 _NEXT = 6
-_WHERE = "where kubectl reaches the cluster, unless a line says on the node"
+_WHERE = "in a shell with kubectl, unless a line says on the node"
 
 
 def diagnose_symptom(symptom: Symptom, view: View) -> Diagnosis:

@@ -132,7 +132,7 @@ CAUSES: dict[str, Reason] = {
     "pull-credential-missing": Reason(
         "No pull secret of the pod or its ServiceAccount is for this registry and path",
         "Attach a pull secret for {registry} to the ServiceAccount or the workload.",
-        ("k8srun run pull-secret -p workload={namespace}/{workload} -p secret=NAME --context CONTEXT", _SECRETS),
+        ("k8srun run pull-secret -p workload={namespace}/{workload} --context CONTEXT --secrets", _SECRETS),
         (_SECRETS, _ASK),
     ),
     "pull-credential-refused": Reason(

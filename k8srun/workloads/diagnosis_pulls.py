@@ -13,6 +13,8 @@ from k8srun.workloads.image_digests import running_images
 from k8srun.workloads.images import ImageReference, parse_image
 from k8srun.workloads.pull_secrets import PullSecrets, SecretState, pull_secrets
 
+_NONE = "no pull secret is named"
+
 
 def image_of(case: Case) -> ImageReference | None:
     """The image that the case is about, read; None where it is not known or no reference."""
@@ -48,7 +50,7 @@ def secret_missing(case: Case) -> Judgement:
         )
         return confirmed(message_of(case), *found, name=missing[0].name)
     if _is_complete(case, secrets):
-        return ruled_out(f"every pull secret that is named exists: {_named(secrets)}")
+        return ruled_out(f"every pull secret that is named exists: {_named(secrets)}" if secrets.secrets else _NONE)
     return confirmed(message_of(case)) if named else still_open("pull secrets could not be read")
 
 
@@ -61,7 +63,8 @@ def secret_malformed(case: Case) -> Judgement:
         return confirmed(
             message_of(case), Evidence(broken.detail, f"Secret {broken.namespace}/{broken.name}"), name=broken.name
         )
-    return ruled_out("every pull secret can be parsed") if _is_complete(case, secrets) else still_open()
+    said = "every pull secret can be parsed" if secrets.secrets else _NONE
+    return ruled_out(said) if _is_complete(case, secrets) else still_open()
 
 
 def credential_missing(case: Case) -> Judgement:
@@ -146,7 +149,7 @@ def _is_complete(case: Case, secrets: PullSecrets) -> bool:
 
 
 def _named(secrets: PullSecrets) -> str:
-    return ", ".join(f"{secret.name} ({secret.state})" for secret in secrets.secrets) or "no pull secret at all"
+    return ", ".join(f"{secret.name} ({secret.state})" for secret in secrets.secrets) or _NONE
 
 
 def _repository_is_known(case: Case, image: ImageReference) -> bool:
