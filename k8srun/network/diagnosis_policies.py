@@ -44,6 +44,7 @@ def judge_policies(case: Case) -> Iterator[Judged]:
     """What the policies of each end say."""
     answer = case.answer
     if answer is None:
+        yield from _one_end(case)
         return
     for direction, answered in ((Direction.EGRESS, answer.egress), (Direction.INGRESS, answer.ingress)):
         if answered.verdict is Verdict.DENIED:
@@ -56,6 +57,40 @@ def judge_policies(case: Case) -> Iterator[Judged]:
             cause = f"{direction}-not-allowed"
             facts = tuple(Evidence(reason) for reason in answered.unknowns[:_ENOUGH])
             yield Judged(cause, TITLES[cause], CauseStatus.OPEN, facts, look_at=_probe(case))
+
+
+def _one_end(case: Case) -> Iterator[Judged]:
+    """What can be said where only one end is known: whether it is isolated, and which of its rules mean nobody."""
+    for direction, target in ((Direction.EGRESS, case.start), (Direction.INGRESS, case.end)):
+        pods = [side for side in (target.sides if target else ()) if isinstance(side, Pod)]
+        if target is None or not pods:
+            continue
+        cause = f"{direction}-not-allowed"
+        about = {one.resource: one for pod in pods for one, sure in case.world.policies.about(pod, direction) if sure}
+        if not about:
+            fact = Evidence(f"no policy is about {direction} of {target.name}")
+            yield Judged(cause, TITLES[cause], CauseStatus.RULED_OUT, (fact,))
+            continue
+        facts = [
+            Evidence(f"{target.name} is isolated for {direction}: only what a rule allows passes", ", ".join(about))
+        ]
+        facts += [
+            Evidence(f"element {index} of this rule means no pod at all", _place(policy.resource, rule.path))
+            for policy in about.values()
+            for rule in policy.rules[direction]
+            for index, peer in enumerate(rule.peers or ())
+            if isinstance(peer, Pods) and _means_nobody(case, peer)
+        ]
+        ends = (
+            ("SOURCE", case.ends.destination) if direction is Direction.INGRESS else (case.ends.source, "DESTINATION")
+        )
+        look = f"k8srun reach {ends[0]} {ends[1]} --port {case.ends.port or 'PORT'} --context NAME"
+        yield Judged(cause, TITLES[cause], CauseStatus.OPEN, tuple(facts[: _ENOUGH + 1]), look_at=(look,))
+
+
+def _means_nobody(case: Case, peer: Pods) -> bool:
+    pods = (pod for pod in case.world.network.pods if not pod.host_network)
+    return not any(selects(case.world.network, peer, pod) is not False for pod in pods)
 
 
 def _only_for_host(case: Case, answered: DirectionAnswer) -> bool:
@@ -123,9 +158,9 @@ def _meant(case: Case, direction: Direction, answered: DirectionAnswer) -> tuple
 def _dead_peer(case: Case, policy: Policy, rule: Rule, index: int, failed: Failure) -> str:
     """The cause where an element of a rule means no pod at all; empty where it is there for others."""
     peer = (rule.peers or ())[index]
-    pods = [pod for pod in case.world.network.pods if not pod.host_network]
-    if not isinstance(peer, Pods) or any(selects(case.world.network, peer, pod) is not False for pod in pods):
+    if not isinstance(peer, Pods) or not _means_nobody(case, peer):
         return ""
+    pods = [pod for pod in case.world.network.pods if not pod.host_network]
     both = bool(peer.pods.requirements and peer.namespaces.requirements)
     own = Pods(peer.pods, namespace=policy.namespace)
     if failed.cause is Cause.LABEL and both and any(selects(case.world.network, own, pod) for pod in pods):
