@@ -40,6 +40,7 @@ from tests.live.webhook_server import encoded, running
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 UNTRUSTED = "tls: failed to verify certificate: x509: certificate signed by unknown authority"
 NUMBERS = itertools.count()
@@ -189,6 +190,46 @@ def test_an_aggregated_api_with_the_wrong_ca_bundle_becomes_available(control_pl
     assert [str(step.target) for step in plan.steps] == [f"APIService.apiregistration.k8s.io {webhook.api}"]
     carried_out(plan, control_plane, journal)
     assert control_plane.wait_until("it to be available", lambda: condition().get("status") == "True")
+
+
+def test_objects_of_a_custom_resource_are_converted_again(control_plane, webhook, journal):
+    webhook.settle(bundle=webhook.authority.pair.certificate)
+    group = f"{webhook.namespace}.crd.example"
+    wrong = encoded(Authority("Somebody else's CA").pair.certificate)
+    versions = [
+        {
+            "name": name,
+            "served": True,
+            "storage": name == "v1",
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+        }
+        for name in ("v1", "v2")
+    ]
+    hook = {"clientConfig": {"service": webhook.service, "caBundle": wrong}, "conversionReviewVersions": ["v1"]}
+    spec = {
+        "group": group,
+        "scope": "Namespaced",
+        "names": {"plural": "widgets", "kind": "Widget"},
+        "versions": versions,
+        "conversion": {"strategy": "Webhook", "webhook": hook},
+    }
+    body = named("CustomResourceDefinition", f"widgets.{group}", version="apiextensions.k8s.io/v1", spec=spec)
+    control_plane.create(CRDS, body)
+    try:
+        here = f"/namespaces/{webhook.namespace}/widgets"
+        widget = named("Widget", "one", webhook.namespace, version=f"{group}/v1")
+        first = f"/apis/{group}/v1{here}"
+        control_plane.wait_until("the kind", lambda: control_plane.request("POST", first, widget)[0] in {201, 409})
+        status, answer = control_plane.request("GET", f"/apis/{group}/v2{here}/one")
+        assert (status, "x509" in answer["message"]) == (500, True)
+        plan = plan_of(answer["message"], look(control_plane), datetime.now(UTC))
+        assert [step.target.kind for step in plan.steps] == ["CustomResourceDefinition"]
+        carried_out(plan, control_plane, journal)
+        assert control_plane.wait_until(
+            "the conversion", lambda: control_plane.request("GET", f"/apis/{group}/v2{here}/one")[0] == 200
+        )
+    finally:
+        control_plane.request("DELETE", f"{CRDS}/widgets.{group}")
 
 
 def test_breaking_the_glass_lets_requests_pass_and_taking_it_back_shuts_them_out_again(control_plane, webhook, journal):

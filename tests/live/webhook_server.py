@@ -1,4 +1,4 @@
-"""A service that the API server calls over TLS: an admission webhook and an aggregated API, on loopback.
+"""A service that the API server calls over TLS, on loopback: admission, conversion, and an aggregated API.
 
 There is no proxy for services here: an ExternalName Service `localhost` leads the API server to it, which still
 verifies the certificate for the service's own name.
@@ -52,8 +52,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked += 1
-        answer = {"uid": review["request"]["uid"], "allowed": self.server.allow}
-        self._answer({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer})
+        request = review["request"]
+        answer = {"uid": request["uid"], "allowed": self.server.allow}
+        if review["kind"] == "ConversionReview":
+            objects = [{**item, "apiVersion": request["desiredAPIVersion"]} for item in request["objects"]]
+            answer = {"uid": request["uid"], "result": {"status": "Success"}, "convertedObjects": objects}
+        self._answer({"apiVersion": review["apiVersion"], "kind": review["kind"], "response": answer})
 
     def do_GET(self) -> None:
         group, _, version = self.path.strip("/").removeprefix("apis/").partition("/")
