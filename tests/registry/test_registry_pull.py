@@ -45,6 +45,7 @@ def test_a_wrong_password_is_named_and_never_shown(registries, wire, door, step)
     answer = ask(getattr(registries, door), wire, WRONG)
     assert (answer.granted, answer.cause, answer.failed_at) == (False, PullCause.WRONG_CREDENTIAL, step)
     assert "canary" not in repr(answer)
+    assert "no words" not in answer.steps[-1].detail, "the registry says why"
 
 
 @pytest.mark.parametrize("door", ["passwords", "tokens"])

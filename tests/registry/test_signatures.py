@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from k8srun.errors import InputError
 from k8srun.sources.registry.artifacts import read_contents
 from k8srun.sources.registry.pull import ANONYMOUS, Target
-from k8srun.sources.registry.wire import Wire
+from k8srun.sources.registry.wire import Unanswered, Wire
 from k8srun.workloads.signatures import judge, read_public_key, simple_signing
-from tests.registry.server import INDEX, MANIFEST
+from tests.registry.server import INDEX, MANIFEST, digest_of
+from tests.sources.servers import raw_server
 
 SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -117,6 +118,49 @@ def test_a_signature_that_was_copied_from_another_image_is_not_valid(registry):
     verdict = judge(signature, digest, public(KEY))
     assert verdict.valid is False
     assert "copied" in verdict.reason
+
+
+def routed(answers):
+    """A registry that answers these paths (a part of the path → the body) and 404 to the rest."""
+
+    def handler(connection):
+        path = connection.recv(65536).split(b" ")[1].decode()
+        body = next((body for part, body in answers.items() if part in path), None)
+        status, content = ("404 Not Found", b"{}") if body is None else ("200 OK", body)
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode() + content)
+
+    return raw_server(handler)
+
+
+def test_a_registry_with_the_referrers_api_is_asked_by_it():
+    image = json.dumps({"mediaType": MANIFEST, "layers": []}).encode()
+    payload = payload_of(digest_of(image))
+    annotations = {"dev.cosignproject.cosign/signature": signed(KEY, payload)}
+    layer = {"mediaType": SIMPLE, "digest": digest_of(payload), "annotations": annotations}
+    signature = json.dumps({"mediaType": MANIFEST, "layers": [layer]}).encode()
+    index = json.dumps({"manifests": [{"digest": digest_of(signature)}]}).encode()
+    answers = {
+        "/manifests/1.0": image,
+        "/referrers/": index,
+        f"/manifests/{digest_of(signature)}": signature,
+        f"/blobs/{digest_of(payload)}": payload,
+    }
+    with routed(answers) as (host, port):
+        found = read_contents(Target(f"{host}:{port}", "team/app", "1.0"), ANONYMOUS, Wire(plain_http=True))
+    assert found.searched[1] == "referrers API: answers"
+    assert judge(found.signatures[0], found.digest, public(KEY)).valid is True
+
+
+def test_a_blob_that_is_not_what_its_digest_says_is_refused():
+    layer = {"mediaType": SIMPLE, "digest": digest_of(b"other"), "annotations": {}}
+    answers = {
+        "/manifests/1.0": b"{}",
+        ".sig": json.dumps({"layers": [layer]}).encode(),
+        "/blobs/": b"forged",
+    }
+    with routed(answers) as (host, port), pytest.raises(Unanswered, match="not what its digest says"):
+        read_contents(Target(f"{host}:{port}", "team/app", "1.0"), ANONYMOUS, Wire(plain_http=True))
 
 
 @pytest.mark.live

@@ -167,6 +167,8 @@ def _of_pod(
             hint = " (allow it with --secrets)" if secret.state is SecretState.UNREADABLE else ""
             notes.append(f"Secret {secret.namespace}/{secret.name} is not used: {secret.detail}{hint}")
     matching = secrets.matching(image)
+    if not matching and any(secret.state is SecretState.UNREADABLE for secret in secrets.secrets):
+        return []
     if not matching:
         near = secrets.nearly(image)
         notes.append(

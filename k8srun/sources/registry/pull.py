@@ -98,6 +98,8 @@ class Session:
             raise self._rejected(wanted, answer)
         self._authenticate(wanted)
         answer = self._sent(method, url, accept)
+        if answer.status == 401 and method == "HEAD":
+            answer = self._sent("GET", url, accept)  # an answer to HEAD has no words: they are asked for
         if answer.status == 401:
             raise self._rejected(challenges(answer.headers.getlist("WWW-Authenticate")), answer)
         return answer
@@ -117,7 +119,7 @@ class Session:
         for step in (Step.DNS, Step.CONNECT, Step.TLS):
             if step is failed:
                 return
-            self.note(step, _DONE[step])
+            self._done(step)
 
     def note(self, step: Step, detail: str, *, passed: bool = True) -> None:
         """Record how a step went."""
@@ -127,7 +129,11 @@ class Session:
         """Record that the registry answered at all."""
         if not self.steps:
             for step in (Step.DNS, Step.CONNECT, Step.TLS):
-                self.note(step, _DONE[step])
+                self._done(step)
+
+    def _done(self, step: Step) -> None:
+        plain = step is Step.TLS and self._wire.plain_http
+        self.note(step, "none was asked for" if plain else _DONE[step])
 
     def _authenticate(self, wanted: Sequence[Challenge]) -> None:
         """Answer the registry's challenge: Bearer where it is offered, else Basic."""
