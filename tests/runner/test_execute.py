@@ -149,6 +149,17 @@ def test_a_secret_in_an_exception_reaches_neither_the_record_nor_the_traceback(e
     assert secret not in json.dumps(error)
 
 
+def test_a_kernel_that_does_not_come_up_ends_the_run_and_its_last_words_are_told(tmp_path, monkeypatch):
+    broken = tmp_path / "broken" / "ipykernel"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise SystemExit('no kernel today')")
+    monkeypatch.setenv("PYTHONPATH", str(broken.parent))
+    record = run(write_runbook(tmp_path, "x", FINISH), tmp_path / "out").record
+    assert record.status in {RunStatus.FAILED, RunStatus.KILLED}
+    assert record.failed_cell is None
+    assert "no kernel today" in record.error
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
     """A run that succeeds, from a folder that holds traps for imports."""
