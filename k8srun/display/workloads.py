@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from k8srun.display.tables import frame
 from k8srun.errors import InputError
+from k8srun.kinds import VULNERABILITY_REPORT
 from k8srun.pods import PodTemplate, containers, workloads
 from k8srun.snapshot import Snapshot
 from k8srun.text import plural
@@ -205,7 +206,7 @@ def scans(found: Iterable[ScannedImage]) -> pd.DataFrame:
                 "Worst": worst,
                 "Vulnerabilities": len(holes) if one.scan else "not scanned",
                 "Can be mended": sum(bool(hole.fixed) for hole in holes),
-                "Scan": one.scan.origin if one.scan else "",
+                "Scan": one.scan.origin.replace(f".{VULNERABILITY_REPORT.group}", "") if one.scan else "",
                 "Of the digest that runs": "yes" if one.by_digest else "by its name only" if one.scan else "",
             }
         )

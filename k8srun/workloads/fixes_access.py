@@ -225,7 +225,7 @@ def _plan(snapshot: Snapshot, title: str, item: JsonObject, path: str, *, value:
     return Plan(
         title=title,
         cluster=cluster_of(snapshot),
-        steps=(steps.patch(item, [operation], title),),
+        steps=(steps.patch(item, [operation], "its images are in a registry that wants a login"),),
         impact=tuple(impact),
         verify=(Question("field-equals", {"object": named(item), "path": path, "value": value}),),
         planned_by=planner_of(snapshot),
