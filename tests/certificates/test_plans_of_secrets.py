@@ -114,6 +114,12 @@ def test_what_the_api_server_would_not_accept_is_refused_before_anything_is_plan
         plan_in(there, read_pair(*files(HOST, expires=lab.now - timedelta(hours=1))))
 
 
+def test_a_certificate_whose_ca_is_not_given_is_never_trusted_itself(lab, files):
+    certificate, key, _ca = files(HOST)
+    with pytest.raises(InputError, match="does not trust who signed it, CN=Another CA"):
+        plan_in(world(seen(lab), lab), read_pair(certificate, key))
+
+
 def test_a_key_of_another_certificate_is_refused(lab, files, authority):
     certificate, key, ca = files(HOST)
     key.write_bytes(authority.issue("other").key)

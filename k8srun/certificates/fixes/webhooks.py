@@ -6,6 +6,7 @@ from k8srun.certificates.case import Case, View
 from k8srun.certificates.fixes.commands import quote
 from k8srun.certificates.inventory import Holder
 from k8srun.certificates.shapes import at, text
+from k8srun.codec import encode
 from k8srun.diagnosis import Fix
 from k8srun.kinds import SECRET
 from k8srun.snapshot import JsonObject
@@ -67,7 +68,7 @@ def _by_cert_manager(view: View, namespace: str, certificate: str, secret: JsonO
     quoted, name = quote(namespace), quote(certificate)
     leaf, wanted = view.leaf, view.connection.name
     lacks = leaf is None or wanted not in leaf.dns_names
-    patch = f'[{{"op":"add","path":"/spec/dnsNames/-","value":"{wanted}"}}]'
+    patch = encode([{"op": "add", "path": "/spec/dnsNames/-", "value": wanted}]).decode()
     renew = f"kubectl -n {quoted} patch certificate {name} --type=json -p {quote(patch)}"
     return (
         *((renew,) if lacks else (f"cmctl renew -n {quoted} {name}",)),
@@ -85,7 +86,7 @@ def _by_openssl(view: View, namespace: str, name: str) -> tuple[str, ...]:
     return (
         (
             f"(umask 077; openssl req -new -newkey rsa:2048 -nodes -keyout {quote(f'{stem}.key')}"
-            f" -subj {quote(f'/CN={wanted}')} {extensions} -addext extendedKeyUsage=serverAuth -out {made})"
+            f" -subj {quote(_subject(wanted))} {extensions} -addext extendedKeyUsage=serverAuth -out {made})"
         ),
         (
             f"openssl x509 -req -in {made} -CA CA.crt -CAkey CA.key -CAcreateserial -copy_extensions copyall -days 365"
@@ -96,3 +97,8 @@ def _by_openssl(view: View, namespace: str, name: str) -> tuple[str, ...]:
             f" -p {quote(f'key_file={stem}.key')} -p ca_file=CA.crt --context"
         ),
     )
+
+
+def _subject(name: str) -> str:
+    """The -subj of openssl, which ends a value at a slash that is not escaped."""
+    return "/CN=" + name.replace("\\", "\\\\").replace("/", "\\/")

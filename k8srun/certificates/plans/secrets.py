@@ -136,6 +136,12 @@ def _trust_first(pair: TlsPair, callers: tuple[View, ...], world: World, cause: 
                 f" of the new certificate, {who(root)}",
                 do="Have the certificate issued by the CA that the controller injects.",
             )
+        if pair.authority is None and not (root.is_ca or root.self_signed):
+            raise InputError(
+                f"{caller.place} does not trust who signed it, {visible(root.issuer, limit=120)}",
+                where=pair.certificate_path,
+                do="Give the CA that signed it too: ca_file.",
+            )
         old = tuple(item for item in (trust.certificates if trust else ()) if item.not_after >= world.now)
         why = f"the new certificate of {view.connection.name} is signed by {who(root)}, and pods serve the old one too"
         wanted.append(Replacement(caller, Authority(root, pair.certificate_path), (*old, root), why))
