@@ -81,7 +81,10 @@ ENDINGS = {
     "exits": [FINISH, "import sys\nsys.exit()"],
     "leaves": ["import os\nos._exit(0)", FINISH],
     "dies": [FINISH, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"],
-    "kills-worker": [FINISH + "print('done before')", "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)"],
+    "kills-worker": [
+        FINISH + "print('done before')",
+        "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(60)",
+    ],
     "forgets-to-finish": ["1 + 1"],
     "half-result": ["import os\nopen(os.environ['K8SRUN_RESULT'], 'w').write('{\"cluster\": ')"],
     "bad-input": ["from k8srun.errors import InputError\nraise InputError('cannot be read', where='x.k8srun')"],
