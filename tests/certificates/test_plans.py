@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
@@ -470,3 +471,21 @@ class TestRenewal:
         )
         said = self.said(renewal_remedy(world(kept, lab), timedelta(days=330)))
         assert "cmctl renew -n platform image-policy" in said
+
+
+def test_names_from_a_manifest_stay_one_word_of_a_command_and_change_no_patch(labs):
+    lab = labs["webhook-expired"]
+    evil = 'x\'; touch /tmp/owned #"},{"op":"remove"/O=system:masters'
+
+    def rename(item):
+        item["webhooks"][0]["clientConfig"]["service"]["name"] = evil
+
+    snapshot = with_changed(seen(lab), VALIDATING_WEBHOOK, IMAGE_POLICY, rename)
+    mark = {"cert-manager.io/certificate-name": evil}
+    kept = with_changed(snapshot, SECRET, "image-policy-tls", lambda item: item["metadata"].update(annotations=mark))
+    for there in (snapshot, kept):
+        remedies = [renewal_remedy(world(there, lab), timedelta(days=330)), plan_in(world(there, lab), lab.symptom)]
+        commands = [line for remedy in remedies for step in remedy.steps for line in step.commands]
+        assert any("touch" in line for line in commands) == (there is kept)
+        for line in commands:
+            assert "touch" not in shlex.split(line, comments=False)
