@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from k8srun.diagnosis import Diagnosis
 from k8srun.display import network_tables as tables
 from k8srun.errors import InputError
 from k8srun.investigation.questions import Questions
+from k8srun.kinds import NETWORK_POLICY
 from k8srun.lab import Lab
 from k8srun.network.asking import ask
 from k8srun.network.checks import CHECKS
-from k8srun.network.cluster import read_network
+from k8srun.network.cluster import CLUSTER_POLICIES, read_network
 from k8srun.network.connectivity import By, Row, rows, units
 from k8srun.network.diagnosis import diagnose
 from k8srun.network.diagnosis_case import Ends, case_of
@@ -28,6 +30,7 @@ from k8srun.network.fixes_default_deny import default_deny_plan
 from k8srun.network.fixes_impact import after, concerns, impact_again
 from k8srun.network.flows import Flows, read_flows
 from k8srun.network.needs import NEEDS
+from k8srun.network.policy import Policy
 from k8srun.network.reach import reach
 from k8srun.network.reasons import reasons
 from k8srun.network.symptoms import read
@@ -208,10 +211,21 @@ class NetworkQuestions(Questions):
 
 
 def _objects(manifest: str) -> tuple[JsonObject, ...]:
+    """The policies of a manifest. Raises InputError for anything else, and for what a server would refuse."""
     read_in = Manifests()
     read_in.read(manifest.encode(), "manifest")
-    found = tuple(item for items in read_in.objects.values() for item in items)
-    if read_in.gaps or not found:
-        said = str(read_in.gaps[0]) if read_in.gaps else "it holds no object of Kubernetes"
-        raise InputError(said, where="manifest", do="Give whole objects, with apiVersion, kind and metadata.name.")
+    if read_in.gaps:
+        raise InputError(str(read_in.gaps[0]), where="manifest")
+    found = tuple(item for kind in (NETWORK_POLICY, *CLUSTER_POLICIES) for item in read_in.objects.get(kind, ()))
+    if not found or len(found) != sum(map(len, read_in.objects.values())):
+        kinds = ", ".join(map(str, read_in.objects)) or "nothing"
+        do = "Give whole policies: apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata with name, spec."
+        raise InputError(f"it holds {kinds}, and only policies can be tried", where="manifest", do=do)
+    problems = [text for policy in _policies(found) for text in policy.problems]
+    if problems:
+        raise InputError(f"the server would refuse it: {problems[0]}", where="manifest")
     return found
+
+
+def _policies(items: Iterable[JsonObject]) -> Iterable[Policy]:
+    return read_network(with_objects(Snapshot(datetime.now(UTC)), items)).policies

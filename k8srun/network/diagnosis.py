@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from k8srun.diagnosis import Cause, CauseStatus, Diagnosis, Prediction
 from k8srun.findings import Evidence
@@ -182,7 +183,7 @@ def _next(case: Case, causes: tuple[Cause, ...]) -> Iterator[str]:
     first = causes[0] if causes else None
     ends = case.ends
     given = " ".join(
-        f"-p {name}={value}"
+        f"-p {name}={quote(value)}"
         for name, value in (("source", ends.source), ("destination", ends.destination), ("port", ends.port))
         if value
     )

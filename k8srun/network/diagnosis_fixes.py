@@ -159,9 +159,8 @@ def commands(found: Iterable[Step]) -> Iterator[str]:
             yield f"kubectl create -f - <<'EOF'\n{json.dumps(step.body, indent=1)}\nEOF"
             continue
         changes = json.dumps([dict(one) for one in step.patch if one["op"] != "test"])
-        yield (
-            f"kubectl patch {target.kind.lower()} {target.name} -n {target.namespace} --type=json -p {quote(changes)}"
-        )
+        what = f"{target.kind.lower()} {quote(target.name)} -n {quote(target.namespace)}"
+        yield f"kubectl patch {what} --type=json -p {quote(changes)}"
 
 
 def _where(step: Step) -> str:

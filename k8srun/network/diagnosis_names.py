@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from shlex import quote
 
 from k8srun.diagnosis import CauseStatus, Fix
 from k8srun.findings import Evidence
@@ -67,7 +68,7 @@ def _name(case: Case) -> Iterator[Judged]:
     seen = Need.objects(SERVICE) in case.world.snapshot.observed
     if meant is None or not seen:
         if case.failure is Failure.NAME_NOT_FOUND:
-            check = f"kubectl exec -n NAMESPACE POD -- nslookup {visible(host or 'NAME', limit=200)}"
+            check = f"kubectl exec -n NAMESPACE POD -- nslookup {quote(visible(host or 'NAME', limit=200))}"
             yield judged_as("no-such-service", CauseStatus.OPEN, look_at=(check, "kubectl get services -A"))
         return
     if meant in case.world.services:
@@ -124,7 +125,7 @@ def _dns(case: Case) -> Iterator[Judged]:
         down = [pod for pod in service.pods if pod.ready is False]
         if len(down) == len(service.pods):
             fact = Evidence(f"none of its {plural(len(down), 'pod')} is ready", service.resource)
-            look = f"kubectl -n {service.namespace} describe pod {down[0].name}"
+            look = f"kubectl -n {quote(service.namespace)} describe pod {quote(down[0].name)}"
             yield judged_as("dns-not-ready", CauseStatus.CONFIRMED, fact, fix=Fix("Mend the cluster's DNS", (look,)))
         else:
             ready = Evidence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from shlex import quote
 
 from k8srun.diagnosis import CauseStatus, Fix
 from k8srun.findings import Evidence
@@ -67,10 +68,8 @@ def _service_fix(case: Case, cause: str, found: Obstacle) -> Fix:
         return step_fix(target_port_step(case), f"{found.where}: {found.do}")
     if cause == "pods-not-ready" and case.end and case.end.service:
         pod = case.end.service.pods[0]
-        look = (
-            f"kubectl describe pod -n {pod.namespace} {pod.name}",
-            f"kubectl logs -n {pod.namespace} {pod.name} --all-containers --tail=50",
-        )
+        name = f"-n {quote(pod.namespace)} {quote(pod.name)}"
+        look = (f"kubectl describe pod {name}", f"kubectl logs {name} --all-containers --tail=50")
         return Fix(found.do, look)
     return Fix(found.do)
 
@@ -126,7 +125,7 @@ def _plugin(case: Case) -> Iterator[Judged]:
             Evidence(answer.ingress.reason, answer.ingress.policy),
         )
         fix = Fix("Isolate the destination: a default deny for its namespace, with the list of what is needed",
-                  (f"k8srun run default-deny -p namespace={case.ends.destination.split('/')[-2]}",)
+                  (f"k8srun run default-deny -p namespace={quote(case.ends.destination.split('/')[-2])}",)
                   if "/" in case.ends.destination else ())  # fmt: skip
         yield judged_as("no-policy-forbids", CauseStatus.CONFIRMED, *said, fix=fix)
 
@@ -151,11 +150,12 @@ def agent_not_ready(case: Case, lame: Sequence[str], status: CauseStatus) -> Jud
     ours = f"; {count} of the {len(pods)} pods of this run there" if pods else ""
     said = f"the {cni.name} agent of {', '.join(lame)} is not ready{ours}"
     own = next((fact.where for fact in cni.evidence if fact.fact == "DaemonSet"), "kube-system/AGENT")
-    space, _, agent = own.partition("/")
+    space, agent = map(quote, own.split("/", 1))
+    node = quote(lame[0])
     look = (
-        f"kubectl get pods -n {space} -o wide --field-selector spec.nodeName={lame[0]}",
+        f"kubectl get pods -n {space} -o wide --field-selector spec.nodeName={node}",
         f"kubectl logs -n {space} daemonset/{agent} --tail=50  # of the pod on {lame[0]}",
-        f"kubectl describe node {lame[0]}",
+        f"kubectl describe node {node}",
     )
     fix = Fix(f"Mend {agent} on {lame[0]} first: its pods have the routes and rules of when it was last ready", look)
     return judged_as("cni-agent-not-ready", status, Evidence(said, "; ".join(map(str, cni.evidence))), fix=fix)
@@ -175,7 +175,7 @@ def _rest(case: Case) -> Iterator[Judged]:
     """What no snapshot shows: open, with the way to close it; only for failures that look like it."""
     found = case.answer.flow if case.answer else None
     pod = found.destination if found and isinstance(found.destination, Pod) else None
-    name = f"-n {pod.namespace} {pod.name}" if pod else "-n NAMESPACE POD"
+    name = f"-n {quote(pod.namespace)} {quote(pod.name)}" if pod else "-n NAMESPACE POD"
     port = (case.answer.port if case.answer else 0) or case.places.port or "PORT"
     if case.failure in _ANSWERED:
         facts = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from k8srun.diagnosis import CauseStatus
 from k8srun.errors import RefusedError
@@ -84,7 +85,7 @@ def _one_end(case: Case) -> Iterator[Judged]:
         ends = (
             ("SOURCE", case.ends.destination) if direction is Direction.INGRESS else (case.ends.source, "DESTINATION")
         )
-        look = f"k8srun reach {ends[0]} {ends[1]} --port {case.ends.port or 'PORT'} --context NAME"
+        look = f"k8srun reach {quote(ends[0])} {quote(ends[1])} --port {quote(case.ends.port or 'PORT')} --context NAME"
         yield Judged(cause, TITLES[cause], CauseStatus.OPEN, tuple(facts[: _ENOUGH + 1]), look_at=(look,))
 
 
@@ -196,5 +197,5 @@ def _probe(case: Case) -> tuple[str, ...]:
     if isinstance(other, Pod) and other.addresses:
         host = str(other.addresses[0])
     port = case.answer.port if case.answer else 0
-    inside = f"kubectl debug -n {found.source.namespace} {found.source.name} -it --image=busybox:1.37"
-    return (f"{inside} -- nc -zv -w 3 {host} {port}  # from a container in the same pod",)
+    inside = f"kubectl debug -n {quote(found.source.namespace)} {quote(found.source.name)} -it --image=busybox:1.37"
+    return (f"{inside} -- nc -zv -w 3 {quote(host)} {port}  # from a container in the same pod",)

@@ -138,3 +138,15 @@ def test_an_end_that_does_not_exist_is_said_and_never_guessed(labs):
 
 def test_every_cause_has_a_title_and_every_incident_names_one_of_them():
     assert {incident.cause for incident in KNOWN} <= {*OTHER_TITLES, *map(str, POLICY_TITLES)}
+
+
+def test_what_a_text_names_can_never_run_in_a_suggested_command(labs):
+    lab = labs[HEALTHY]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    text = "$ kubectl exec -n shop $(reboot) -- curl http://x\ndial tcp 10.97.2.3:80: i/o timeout"
+    found = diagnose(scene.network, read(text), Ends(destination="shop/cart", port="8080; reboot"))
+
+    commands = [*found.next, *(look for cause in found.causes for look in cause.look_at)]
+    assert commands
+    assert not [one for one in commands if "$(reboot)" in one.replace("'$(reboot)'", "") and "'" not in one]
+    assert not [one for one in commands if "; reboot" in one and "'8080; reboot'" not in one]
