@@ -21,7 +21,7 @@ from k8srun.workloads.standards.evaluate import Failure, evaluate
 from k8srun.workloads.standards.subject import read_subject
 
 SCHEMA = "k8srun.dev/pod-security/v1"
-_CARRIERS = frozenset(kind.kind for kind in TEMPLATE_PATHS)
+_CARRIERS = frozenset(kind.kind.lower() for kind in TEMPLATE_PATHS)
 _OWN_GROUPS = frozenset({"", "apps", "batch", "extensions"})  # others may have kinds of the same names
 
 
@@ -118,11 +118,28 @@ def _objects(file: str) -> Iterator[Any]:
             continue
         values = document.value if isinstance(document.value, list) else [document.value]
         for value in values:
-            is_list = isinstance(value, dict) and str(value.get("kind")).endswith("List")
-            items = value.get("items") if is_list else None
-            yield from items if isinstance(items, list) else [value]
+            yield from _flattened(value)
     if not found:
         raise InputError("the file is empty", where=file, do="Was it written to its end?")
+
+
+def _flattened(value: Any) -> Iterator[Any]:
+    """An object, or those of a list, also of lists within it; in a typed list they need not repeat what they are."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or not kind.endswith("List") or "items" not in value:
+        yield value
+        return
+    items, metadata = value["items"], value.get("metadata")
+    if not isinstance(items, list | None):
+        yield InputError(f"items is not a list (of a {visible(kind, limit=80)})")
+        return
+    if isinstance(metadata, dict) and metadata.get("continue"):
+        shown = f"one page of a longer {visible(kind, limit=80)} (metadata.continue is set)"
+        yield InputError(shown, do="Read the pages that follow too.")
+    element = kind.removesuffix("List")
+    identity = {"apiVersion": value.get("apiVersion"), "kind": element} if element else {}
+    for item in items or ():
+        yield from _flattened({**identity, **item} if isinstance(item, dict) else item)
 
 
 def _content(file: str) -> bytes:
@@ -147,7 +164,7 @@ def _template(item: Any) -> PodTemplate | None:
     if not isinstance(api_version, str) or not api_version:
         raise InputError(f"it has no apiVersion (a {visible(item['kind'], limit=80)})", do="A Pod's is v1.")
     kind = kind_of(api_version, item["kind"])
-    if kind not in TEMPLATE_PATHS and kind.kind in _CARRIERS and kind.group in _OWN_GROUPS:
+    if kind not in TEMPLATE_PATHS and kind.kind.lower() in _CARRIERS and kind.group in _OWN_GROUPS:
         # Passed over, it would look as if nothing were wrong with its pods.
         shown = f"{visible(api_version, limit=80)} has no kind {kind.kind}"
         raise InputError(shown, do="A Pod is of v1, a Deployment of apps/v1, a Job of batch/v1.")

@@ -169,3 +169,36 @@ def test_an_image_reference_is_taken_apart():
 
 def test_an_invalid_image_reference_is_bad_input():
     assert isinstance(CliRunner().invoke(cli, ["image", "parse", "UPPER/Case"]).exception, InputError)
+
+
+def test_no_list_hides_a_pod_not_even_one_within_another(tmp_path):
+    inner = {"apiVersion": "v1", "kind": "List", "items": [pod(spec=PRIVILEGED)]}
+    raw = {key: value for key, value in pod("raw", spec=PRIVILEGED).items() if key not in ("apiVersion", "kind")}
+    typed = {"apiVersion": "v1", "kind": "PodList", "items": [raw]}
+    file = write(tmp_path, {"apiVersion": "v1", "kind": "List", "items": [inner, typed]})
+
+    result = run(file, "-o", "jsonl")
+
+    assert [(line["ref"], line["allowed"]) for line in lines(result)] == [
+        ("Pod shop/web", False),
+        ("Pod shop/raw", False),
+    ]
+    assert result.return_value == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"apiVersion": "v1", "kind": "PodList", "items": {"a": 1}}, "items is not a list (of a PodList)"),
+        (
+            {"apiVersion": "v1", "kind": "PodList", "metadata": {"continue": "x"}, "items": []},
+            "one page of a longer PodList (metadata.continue is set)",
+        ),
+        ({**pod(spec=PRIVILEGED), "kind": "pod"}, "v1 has no kind pod"),
+    ],
+)
+def test_what_would_be_passed_over_is_named_and_is_bad_input(document, told, tmp_path):
+    result = run(write(tmp_path, document, pod()), "-o", "jsonl")
+    assert told in result.stderr
+    assert [line["ref"] for line in lines(result)] == ["Pod shop/web"]
+    assert result.return_value == 2
