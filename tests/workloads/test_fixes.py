@@ -312,5 +312,5 @@ def test_there_is_no_plan_for_a_cause_that_a_person_must_mend(labs):
 def test_the_impact_counts_the_pods_that_are_replaced(labs):
     lab = labs[HEALTHY]
     snapshot = read_files([str(lab.manifests)], now=lab.now)
-    plan = token_plan(snapshot, find_workload(snapshot, "data/postgres"))
+    plan = hardening_plan(snapshot, find_workload(snapshot, "data/postgres"), RESTRICTED)
     assert plan.impact[0].startswith("Restarts StatefulSet.apps data/postgres: its 2 pods are replaced, one after the")
