@@ -97,10 +97,20 @@ class Authorization:
         if MASTERS in identity.groups:
             return Decision(True, authorizer=MASTERS)
         unknown: list[str] = [self.modes.problem] if self.modes.problem else []
+        more: list[str] = []
         for authorizer in self.modes.authorizers:
-            decision = self._ask(authorizer, identity, request, unknown)
-            if decision is not None:
-                return decision
+            if authorizer.type == "Webhook":
+                # It may deny what a later one allows.
+                unknown.append(f"{authorizer}: it was not asked")
+            elif authorizer.type == "Node" and identity.is_node:
+                more.append("Node: what a node may do depends on the pods that are bound to it")
+            elif authorizer.type == "ABAC" and authorizer.policies is None:
+                more.append(f"ABAC: {authorizer.problem}")
+            else:
+                decision = self._ask(authorizer, identity, request, tuple(unknown))
+                if decision is not None:
+                    return decision
+        unknown += more
         if self.eks is not None:
             reason = self.eks.allows(identity, request, self.rbac)
             if reason:
@@ -122,34 +132,21 @@ class Authorization:
         return (server_minor(self.snapshot) or 0) >= 37
 
     def _ask(
-        self, authorizer: Authorizer, identity: Identity, request: Attributes, unknown: list[str]
+        self, authorizer: Authorizer, identity: Identity, request: Attributes, unknown: tuple[str, ...]
     ) -> Decision | None:
-        """The decision of one authorizer; None where it has no opinion. What is out of sight is added to `unknown`."""
+        """The yes of one authorizer, UNKNOWN where one before it might have denied; None where it has no opinion."""
+        allowed = None if unknown else True
         if authorizer.type == "RBAC":
             grant = self.rbac.grant(identity, request)
-            # A webhook before RBAC may deny what RBAC allows.
             if grant is not None:
-                return Decision(
-                    None if unknown else True,
-                    reason=grant.reason,
-                    authorizer="RBAC",
-                    proof=grant,
-                    unknown=tuple(unknown),
-                    warnings=_warnings(request),
-                )
+                warnings = _warnings(request)
+                return Decision(allowed, False, grant.reason, "RBAC", grant, unknown, warnings)
         elif authorizer.type == "AlwaysAllow":
-            return Decision(None if unknown else True, authorizer="AlwaysAllow", unknown=tuple(unknown))
-        elif authorizer.type == "ABAC":
-            if authorizer.policies is None:
-                unknown.append(f"ABAC: {authorizer.problem}")
-            for policy in authorizer.policies or ():
-                if policy.allows(identity, request):
-                    reason = f"ABAC: allowed by line {policy.line} of the policy file"
-                    return Decision(None if unknown else True, reason=reason, authorizer="ABAC", unknown=tuple(unknown))
-        elif authorizer.type == "Webhook":
-            unknown.append(f"{authorizer}: it was not asked")
-        elif authorizer.type == "Node" and identity.is_node:
-            unknown.append("Node: what a node may do depends on the pods that are bound to it")
+            return Decision(allowed, authorizer="AlwaysAllow", unknown=unknown)
+        for policy in authorizer.policies or ():
+            if policy.allows(identity, request):
+                reason = f"ABAC: allowed by line {policy.line} of the policy file"
+                return Decision(allowed, reason=reason, authorizer="ABAC", unknown=unknown)
         return None
 
     def _incomplete(self, namespace: str | None) -> Iterator[str]:

@@ -15,7 +15,7 @@ from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.snapshot import merge
 from k8srun.sources.host import read_host
-from tests.authorization.cluster import ADMIN, NOW, binding, cluster_role, rule, snapshot
+from tests.authorization.cluster import ADMIN, NOW, binding, cluster_role, rule, snapshot, urls
 
 MANIFEST = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 JANE = Identity("jane")
@@ -30,8 +30,8 @@ def apiserver(*flags: str) -> HostFile:
     return HostFile(MANIFEST, Topic.MANIFEST, host="node-1", document=document)
 
 
-def chain(*flags: str, files: tuple[HostFile, ...] = (), distribution: Distribution | None = None, eks=None):
-    seen = snapshot(*READER, files=(apiserver(*flags), *files) if flags else files)
+def chain(*flags: str, items=(), files: tuple[HostFile, ...] = (), distribution: Distribution | None = None, eks=None):
+    seen = snapshot(*READER, *items, files=(apiserver(*flags), *files) if flags else files)
     return Authorization.of(seen, distribution=distribution, eks=eks)
 
 
@@ -79,6 +79,19 @@ def test_the_first_authorizer_with_an_opinion_decides_and_one_out_of_sight_makes
 def test_an_api_server_without_the_flag_allows_everything():
     decision = chain("--secure-port=6443").review(JANE, DELETE)
     assert (decision.allowed, decision.authorizer) == (True, "AlwaysAllow")
+
+
+def test_what_can_only_allow_more_leaves_a_later_yes_a_yes():
+    discovery = (
+        cluster_role("reach", urls("get", "/version")),
+        binding("", "reach", "ClusterRole reach", "Group system:nodes"),
+    )
+    request_ = Attributes("get", path="/version")
+    node = Identity("system:node:node-1", ("system:nodes",))
+
+    for mode in ("Node,RBAC", "ABAC,RBAC", "ABAC,Node,RBAC"):
+        assert chain(f"--authorization-mode={mode}", items=discovery).review(node, request_).allowed is True, mode
+    assert chain("--authorization-mode=Webhook,RBAC", items=discovery).review(node, request_).allowed is None
 
 
 def test_a_nodes_no_is_unknown_and_everybody_elses_is_not():
