@@ -68,7 +68,14 @@ class View:
 
     def pods_of(self, workload: str) -> tuple[PodTemplate, ...]:
         """The pods that belong to a workload."""
-        return tuple(pod for pod in pods(self.snapshot) if self.workload_of(pod) == workload)
+        return tuple(self._pods_by_workload.get(workload, ()))
+
+    @cached_property
+    def _pods_by_workload(self) -> dict[str, list[PodTemplate]]:
+        found: dict[str, list[PodTemplate]] = {}
+        for pod in pods(self.snapshot):
+            found.setdefault(self.workload_of(pod), []).append(pod)
+        return found
 
     def _of_pods(self) -> Iterator[Trouble]:
         for pod in pods(self.snapshot):

@@ -374,12 +374,23 @@ def test_a_refusal_that_was_mended_meanwhile_is_ruled_out():
 
 
 def test_hostile_names_are_shown_inert_and_quoted_in_commands():
-    text = 'configmap "a" not found'
-    spec = pod_spec(container("web; rm -rf ~"))
-    item = waiting(spec, "CreateContainerConfigError", text)
+    item = crashing(pod_spec(container("web; reboot")), "", code=2)
     item["metadata"]["name"] = "web\u202e$(reboot)"
-    item["status"]["containerStatuses"][0]["name"] = "web; rm -rf ~"
+    item["status"]["containerStatuses"][0]["name"] = "web; reboot"
     found = surveyed(cluster(item))
-    commands = [line for cause in found.confirmed for line in cause.fix.commands]
+    (command,) = found.causes[0].look_at
     assert "\u202e" not in repr(found)
-    assert all("$(reboot)" not in line.replace("'web\\u{202e}$(reboot)'", "") for line in commands)
+    assert "'web\\u{202e}$(reboot)' -c 'web; reboot' --previous" in command
+
+
+def test_a_denied_pull_without_a_credential_stays_open_while_the_repository_is_not_known():
+    found = pulling(DENIED, registry_secret("registry", "other.example"))
+    assert (found["pull-credential-missing"], found["image-not-in-registry"]) == (OPEN, OPEN)
+
+
+def test_of_several_failures_of_a_pull_the_last_counts():
+    item = waiting(pod_spec(), "ImagePullBackOff", f'Back-off pulling image "{IMAGE}"')
+    first = event(f'Failed to pull image "{IMAGE}": {IMAGE}: not found', "2026-01-01T00:00:00Z")
+    last = event(f'Failed to pull image "{IMAGE}": toomanyrequests', "2026-01-01T01:00:00Z")
+    found = diagnose("ImagePullBackOff", cluster(item, first, last), NOW)
+    assert found.family == "pull-rate-limited"

@@ -129,6 +129,14 @@ def test_a_volume_of_the_node_is_refused_with_what_to_do():
         hardened(spec)
 
 
+def test_what_an_annotation_asks_for_is_refused_rather_than_tried_for_ever():
+    item = deployment(spec=BARE)
+    item["spec"]["template"]["metadata"]["annotations"] = {"seccomp.security.alpha.kubernetes.io/pod": "unconfined"}
+    snapshot = cluster(given_uid(item), namespace())
+    with pytest.raises(RefusedError, match="seccompProfile"):
+        hardening_plan(snapshot, find_workload(snapshot, "shop/web"), LevelVersion(Level.BASELINE, Version(18)))
+
+
 def test_a_workload_that_meets_the_level_already_is_said_so():
     with pytest.raises(InputError, match="meets restricted:latest already"):
         hardened(pod_spec())
