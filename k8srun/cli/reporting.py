@@ -10,7 +10,7 @@ import click
 from k8srun.errors import ExitCode
 from k8srun.runner.execute import Run
 from k8srun.runner.folder import RECORD
-from k8srun.runner.imports import skip_iri_grammar
+from k8srun.runner.imports import skip_format_checkers
 from k8srun.sources.garbage import collector_paused
 
 # Until then worker and kernel load what they need, and the run waits for them; afterwards a processor is free.
@@ -19,7 +19,7 @@ _HEAD_START = 1.2  # seconds
 
 def load_report_meanwhile() -> None:
     """Load what the report needs while the run goes on: this process has nothing else to do until it ends."""
-    skip_iri_grammar()
+    skip_format_checkers()
     timer = Timer(_HEAD_START, _prepare_report)
     timer.daemon = True
     timer.start()

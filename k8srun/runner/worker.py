@@ -19,7 +19,7 @@ from typing import Any
 from k8srun.atomic import write_atomically
 from k8srun.codec import decode, encode, parse_json
 from k8srun.runbook import PARAMETERS_TAG, tags
-from k8srun.runner.imports import skip_iri_grammar
+from k8srun.runner.imports import skip_format_checkers
 from k8srun.runner.job import CELL, JOB, OUTPUT, REPORT, SOURCE, Job, WorkerReport
 from k8srun.runner.launch import launch
 
@@ -27,7 +27,7 @@ from k8srun.runner.launch import launch
 def main() -> None:
     """Do the job of the working folder and leave a report there. The first argument is the runner's lifeline."""
     work = Path.cwd()
-    skip_iri_grammar()
+    skip_format_checkers()
     threading.Thread(target=_end_with, args=(int(sys.argv[1]), work), daemon=True).start()
     job = decode((work / JOB).read_bytes(), Job)
     kernel = launch(work, cwd=job.cwd, passes_stdin=job.stdin)
