@@ -41,6 +41,9 @@ TEMPLATE_PATHS: Mapping[Kind, tuple[str, ...]] = {
 CONTAINER_FIELDS = ("initContainers", "containers", "ephemeralContainers")
 """The lists of containers of a pod spec, in the order in which admission visits them."""
 
+ENDED = frozenset({"Succeeded", "Failed"})
+"""The phases of a pod that runs no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
@@ -148,9 +151,29 @@ def workloads(snapshot: Snapshot) -> Iterator[PodTemplate]:
     """
     known = {_uid(item) for kind in TEMPLATE_PATHS for item in snapshot.of(kind)} - {""}
     for template in _templates(snapshot, tuple(TEMPLATE_PATHS)):
-        owner = controller_of(template.item)
-        if owner is None or str(owner.get("uid") or "") not in known:
+        if _owner_uid(template.item) not in known:
             yield template
+
+
+def made_pods(snapshot: Snapshot) -> Iterator[tuple[str, PodTemplate]]:
+    """The pods that have not ended and that `workloads` leaves to the workload that made them, each with its `ref`.
+
+    A pod is often more than its template: webhooks change it, `kubectl debug` adds containers, the template has been
+    changed since. And who its owner is, is only what it says: one whose owners go round in a ring is named by itself.
+    """
+    owners = {uid: (kind, item) for kind in TEMPLATE_PATHS for item in snapshot.of(kind) if (uid := _uid(item))}
+    for template in _templates(snapshot, (POD,)):
+        phase = (template.item.get("status") or {}).get("phase")
+        top, seen = (template.kind, template.item), set[str]()
+        while (uid := _owner_uid(top[1])) in owners and uid not in seen:
+            seen.add(uid)
+            top = owners[uid]
+        if seen and phase not in ENDED:
+            yield template.ref if _owner_uid(top[1]) in owners else resource_name(*top), template
+
+
+def _owner_uid(item: JsonObject) -> str:
+    return str((controller_of(item) or {}).get("uid") or "")
 
 
 def unreadable(snapshot: Snapshot) -> Iterator[InputError]:

@@ -5,15 +5,18 @@ Sources make it, analyzers read it. It holds no secret: sources reduce them at t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import NAMESPACE, Kind
 from k8srun.tls import TlsObservation
+
+_Answer = TypeVar("_Answer")
 
 JsonObject = Mapping[str, Any]
 """An API object as the server wrote it, secrets reduced. Read-only by agreement: nothing may change it."""
@@ -195,6 +198,30 @@ def merge(parts: Iterable[Snapshot]) -> Snapshot:
         observed=frozenset().union(*(part.observed for part in given)),
         gaps=tuple(gap for part in given for gap in part.gaps),
     )
+
+
+def remembered(read: Callable[[Snapshot], _Answer]) -> Callable[[Snapshot], _Answer]:
+    """A function of a snapshot that remembers its last answer: every check of a domain asks for the same one."""
+    last = lru_cache(maxsize=1)(lambda same: read(same.snapshot))
+
+    @wraps(read)
+    def ask(snapshot: Snapshot) -> _Answer:
+        return last(_Same(snapshot))
+
+    return ask
+
+
+class _Same:
+    """A snapshot as a key: itself and no other, however alike."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def __hash__(self) -> int:
+        return id(self.snapshot)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.snapshot is self.snapshot
 
 
 def object_key(item: JsonObject) -> tuple[str, str]:

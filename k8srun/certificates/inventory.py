@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
 import msgspec
 
@@ -27,7 +26,7 @@ from k8srun.kinds import (
     SECRET,
 )
 from k8srun.pem import PemBlock, read_pem
-from k8srun.snapshot import Snapshot, resource_name
+from k8srun.snapshot import Snapshot, remembered, resource_name
 from k8srun.x509 import Certificate, certificates_of
 
 
@@ -171,30 +170,9 @@ class Inventory:
         return tuple(item for item in self.components if item.program == program and host in {"", item.host})
 
 
+@remembered
 def inventory(snapshot: Snapshot) -> Inventory:
-    """Everything in the snapshot that holds certificates or keys, in a fixed order.
-
-    The last answer is remembered: every check asks for the inventory of the same snapshot.
-    """
-    return _inventory(_Same(snapshot))
-
-
-class _Same:
-    """A snapshot as a key: itself and no other, however alike."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-
-    def __hash__(self) -> int:
-        return id(self.snapshot)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.snapshot is self.snapshot
-
-
-@lru_cache(maxsize=1)
-def _inventory(same: _Same) -> Inventory:
-    snapshot = same.snapshot
+    """Everything in the snapshot that holds certificates or keys, in a fixed order."""
     programs = components(snapshot)
     bundles = (
         *_files(snapshot.files, programs),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from k8srun.errors import InputError
 from k8srun.kinds import NAMESPACE
-from k8srun.pods import PodTemplate, workloads
+from k8srun.pods import PodTemplate, made_pods, workloads
 from k8srun.snapshot import Snapshot
 from k8srun.workloads.policy import LabelError, LevelVersion, Policy, policy_of
 from k8srun.workloads.standards.evaluate import Failure, evaluate, rules
@@ -31,7 +31,7 @@ class Posture:
         namespace: its name.
         policy: what its labels ask for; None where the Namespace object was not read.
         label_errors: labels that cannot be read.
-        judged: its workloads, each judged.
+        judged: its workloads, each judged; and a pod for each way in which pods violate more than what made them.
     """
 
     namespace: str
@@ -60,9 +60,29 @@ class Posture:
 def postures(snapshot: Snapshot, wanted: LevelVersion) -> tuple[Posture, ...]:
     """Every namespace with its workloads judged by a level, by name."""
     by_namespace: dict[str, list[Judged]] = {name: [] for name in snapshot.namespaces}
-    for template in workloads(snapshot):
-        by_namespace.setdefault(template.namespace, []).append(judged(template, wanted))
+    for one in _all_judged(snapshot, wanted):
+        by_namespace.setdefault(one.template.namespace, []).append(one)
     return tuple(_posture(snapshot, name, found) for name, found in sorted(by_namespace.items()))
+
+
+def _all_judged(snapshot: Snapshot, wanted: LevelVersion) -> Iterator[Judged]:
+    """The workloads, then of the pods that they made those that violate more than what made them, one for each way."""
+    told: set[tuple[str, str, str]] = set()
+    for template in workloads(snapshot):
+        one = judged(template, wanted)
+        told.update(_ways(template.ref, one))
+        yield one
+    for ref, pod in made_pods(snapshot):
+        one = judged(pod, wanted)
+        if beyond := _ways(ref, one) - told:
+            told |= beyond
+            yield one
+
+
+def _ways(ref: str, one: Judged) -> set[tuple[str, str, str]]:
+    """In which ways a workload, or a pod that it made, violates a level."""
+    ways = {(ref, failure.id, "") for failure in one.failures}
+    return ways | {(ref, "", one.error)} if one.error else ways
 
 
 def judged(template: PodTemplate, wanted: LevelVersion) -> Judged:

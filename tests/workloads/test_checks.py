@@ -8,6 +8,8 @@ from k8srun.kinds import POD, SECRET
 from k8srun.snapshot import Area, Gap, GapReason, Need, Snapshot
 from k8srun.workloads.checks import CHECKS, allowed_images
 from k8srun.workloads.image_policy import ImagePolicy
+from k8srun.workloads.policy import Level, LevelVersion
+from k8srun.workloads.posture import postures
 from tests.certificates.model import NOW
 from tests.workloads import check_cases
 from tests.workloads.check_cases import broken, context
@@ -97,6 +99,52 @@ def test_a_pod_is_not_found_again_beside_the_workload_that_made_it():
     )
 
     assert [finding.resource for finding in result.findings] == ["Deployment.apps shop/web"]
+
+
+def made_by(owner: str, name: str, spec: dict, **metadata) -> dict:
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": owner, "controller": True}
+    return pod(name, spec=spec, ownerReferences=[reference], **metadata)
+
+
+def test_what_pods_have_beyond_their_template_is_found_once_for_the_workload_that_made_them():
+    debugged = pod_spec(ephemeralContainers=[container("debugger", securityContext={"privileged": True})])
+    pods = [made_by("d", name, debugged) for name in ("web-1", "web-2")]
+
+    (finding,) = ask("W01-PRIVILEGED", cluster(deployment(uid="d"), *pods)).findings
+
+    assert (finding.resource, finding.evidence[0].where) == (
+        "Deployment.apps shop/web",
+        "Pod shop/web-1 spec.containers",
+    )
+    assert "container debugger is privileged" in finding.message
+
+
+def test_pods_that_have_ended_are_not_found_beyond_their_template():
+    ended = {**made_by("d", "web-1", context(privileged=True)), "status": {"phase": "Failed"}}
+    assert ask("W01-PRIVILEGED", cluster(deployment(uid="d"), ended)).verdict is Verdict.PASS
+
+
+def test_a_pod_that_says_it_owns_itself_is_not_passed_over():
+    itself = made_by("p", "web-1", context(privileged=True), uid="p")
+    (finding,) = ask("W01-PRIVILEGED", cluster(itself)).findings
+    assert finding.resource == "Pod shop/web-1"
+
+
+def test_a_pod_that_cannot_be_read_keeps_the_checks_from_passing_whoever_made_it():
+    damaged = made_by("d", "web-1", {"containers": []})
+    assert ask("W01-PRIVILEGED", cluster(deployment(uid="d"), damaged)).verdict is Verdict.UNKNOWN
+
+
+def test_the_posture_of_a_namespace_counts_pods_that_violate_more_than_their_template():
+    debugged = context(privileged=True)
+    pods = [made_by("d", name, debugged) for name in ("web-1", "web-2")]
+
+    (found,) = postures(cluster(namespace(), deployment(uid="d"), *pods), LevelVersion(Level.BASELINE))
+
+    assert [(one.template.ref, len(one.failures)) for one in found.judged] == [
+        ("Deployment.apps shop/web", 0),
+        ("Pod shop/web-1", 1),
+    ]
 
 
 def test_namespaces_say_what_each_level_would_refuse():
