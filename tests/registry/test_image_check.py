@@ -8,6 +8,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+import k8srun
 from k8srun.cli.main import cli
 from k8srun.errors import InputError
 from k8srun.sources.registry.login import read_docker_config
@@ -119,6 +120,26 @@ def test_an_unknown_ca_leaves_the_answer_open_with_exit_code_3(pods):
     code, found = invoke(pods[1])
     assert (code, found["granted"], found["cause"], found["failed_at"]) == (3, None, "unknown-authority", "tls")
     assert "--ca" in found["advice"]
+
+
+@pytest.mark.live
+def test_a_notebook_asks_with_the_pods_own_pull_secret_too(pods, control_plane, ca_file, registries):
+    namespace, image = pods
+    run = k8srun.start(kubeconfig=str(control_plane.kubeconfig()), namespaces=[namespace], secrets=True)
+    table = run.ask_registry(image, f"{namespace}/right", ca_file=ca_file)
+    assert table.loc["pull", "Result"] == "granted"
+    assert registries.digest in table.loc["pull", "What happened"]
+    assert PASSWORD not in table.to_string()
+    assert PASSWORD not in repr(run.snapshot)
+
+
+@pytest.mark.live
+def test_people_get_the_steps_and_what_to_do(pods):
+    result = CliRunner().invoke(cli, ["image", "check", pods[1]])
+    assert result.exit_code == 3
+    assert "pull granted: not known" in result.output
+    assert "FAIL tls" in result.output
+    assert "Cause: unknown-authority. Give the registry's CA with --ca" in result.output
 
 
 @pytest.mark.live
