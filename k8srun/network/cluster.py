@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -93,6 +93,16 @@ def read_network(snapshot: Snapshot, *, ip_blocks: IpBlocks = IpBlocks.PODS) -> 
         other_layers(snapshot),
         tuple(gap for kind in (POD, NAMESPACE) for gap in snapshot.unmet(Need.objects(kind))),
     )
+
+
+def own_nodes(network: Network) -> Callable[[Pod], frozenset[Address]]:
+    """Tells the addresses of a pod's own node, with which it may always talk; none on the host's network."""
+    addresses = {node.name: node.addresses for node in network.nodes}
+
+    def own_node(pod: Pod) -> frozenset[Address]:
+        return frozenset() if pod.host_network else frozenset((*pod.node_addresses, *addresses.get(pod.node, ())))
+
+    return own_node
 
 
 def taken_as_complete(snapshot: Snapshot) -> Snapshot:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from k8srun.network.addresses import Block, merged
+from k8srun.network.addresses import Address, Block, merged, subtracted
 from k8srun.network.cells import Ports
 from k8srun.network.classes import Space, bits_of
+from k8srun.network.cluster import own_nodes
 from k8srun.network.pods import Pod, many
+from k8srun.network.policy import Direction
 from k8srun.network.ports import Connections
 from k8srun.network.reach import Reach, Rectangle
 
@@ -88,10 +90,14 @@ def rows(reach: Reach, by: By, why: Why) -> Iterator[Row]:
         inside, outside = mapper.from_unit(unit)
         for name, found in sorted(inside.items()):
             yield mapper.row(unit.name, name, found, why)
-        for block, ports in merged_ranges(outside):
+        for block, ports in merged_ranges(mapper.with_own_nodes(unit, outside, Direction.EGRESS)):
             yield mapper.row(unit.name, str(block), Found(ports, unit.one, block), why)
     found_outside = mapper.from_outside()
-    coming = [(block, unit, ports) for unit in mapper.units for block, ports in merged_ranges(found_outside[unit.name])]
+    coming = [
+        (block, unit, ports)
+        for unit in mapper.units
+        for block, ports in merged_ranges(mapper.with_own_nodes(unit, found_outside[unit.name], Direction.INGRESS))
+    ]
     for block, unit, ports in sorted(coming, key=lambda one: (one[0], one[1].name)):
         yield mapper.row(str(block), unit.name, Found(ports, block, unit.one), why)
 
@@ -123,6 +129,8 @@ class Mapper:
 
     def __init__(self, reach: Reach, by: By) -> None:
         self._space = reach.space
+        self._relations = reach.relations
+        self._own_node = own_nodes(reach.space.network)
         self.units = units(reach.space, by)
         self._unit_of_class: dict[int, list[Unit]] = {}
         for unit in self.units:
@@ -165,6 +173,21 @@ class Mapper:
                     sides[block] = _both(sides.get(block), rectangle.ports)
         return found
 
+    def with_own_nodes(self, unit: Unit, outside: dict[Block, Ports], direction: Direction) -> dict[Block, Ports]:
+        """The ranges with the nodes on which a unit's pods run: a pod and its own node may always talk.
+
+        No policy changes that, and every node cuts a range: a comparison of two maps does without it.
+        """
+        own: dict[Address, Ports] = {}
+        for number, pods in unit.pods.items():
+            ports = self._relations.with_own_node(number, direction)
+            for pod in pods:
+                families = {one.family for one in pod.addresses} or set(self._space.network.families)
+                for address in self._own_node(pod):
+                    if address.family in families:
+                        own[address] = _both(own.get(address), ports)
+        return _carved(outside, own) if own else outside
+
     def row(self, source: str, destination: str, found: Found, why: Why) -> Row:
         """The row of two ends."""
         connections, ports = self._space.ports.connections, found.ports
@@ -201,6 +224,25 @@ class Mapper:
             chosen = {unit.name: unit for number in numbers for unit in self._unit_of_class[number]}
             found = self._targets[sides] = tuple(chosen.values())
         return found
+
+
+def _carved(ranges: dict[Block, Ports], own: Mapping[Address, Ports]) -> dict[Block, Ports]:
+    """The ranges, with some ports more for single addresses."""
+    cut: dict[Block, list[Block]] = {}
+    result = dict(ranges)
+    for address, ports in own.items():
+        single = Block(address.family, address.number, address.number)
+        around = next((block for block in ranges if address in block), single)
+        both = _both(ranges.get(around), ports)
+        if both != ranges.get(around):
+            result[single] = both
+            cut.setdefault(around, []).append(single)
+    for block, holes in cut.items():
+        for left in subtracted(block, holes):
+            result[left] = ranges[block]
+        if block not in holes:
+            result.pop(block, None)
+    return result
 
 
 def _both(known: Ports | None, more: Ports) -> Ports:

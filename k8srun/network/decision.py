@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from k8srun.network.cluster import Network
+from k8srun.network.addresses import Address
+from k8srun.network.cluster import Network, own_nodes
 from k8srun.network.matching import (
     Cause,
     Connection,
@@ -80,6 +81,7 @@ class Policies:
 
     def __init__(self, network: Network) -> None:
         self.network = network
+        self.own_node = own_nodes(network)
         order = sorted(network.policies, key=lambda policy: (list(Tier).index(policy.tier), policy.priority))
         self._cluster_wide = tuple(policy for policy in order if not policy.namespace)
         self._of: dict[str, list[Policy]] = {}
@@ -117,7 +119,30 @@ def answer(policies: Policies, direction: Direction, asked: Connection) -> Direc
     if asked.source == asked.destination and subject.replicas <= 1:
         return DirectionAnswer(Verdict.ALLOWED, "a pod always reaches itself")
     question = _Question(network, direction, asked)
-    return question.answer(subject, tuple(policies.about(subject, direction)))
+    about = tuple(policies.about(subject, direction))
+    other = asked.source if direction is Direction.INGRESS else asked.destination
+    found = question.answer(subject, about)
+    if found.verdict is not Verdict.ALLOWED and isinstance(other, Address) and other in policies.own_node(subject):
+        return _with_own_node(network, other, subject, about, found)
+    return found
+
+
+def _with_own_node(
+    network: Network, node: Address, subject: Pod, about: Sequence[tuple[Policy, Tri]], found: DirectionAnswer
+) -> DirectionAnswer:
+    """NetworkPolicies never come between a pod and its own node; of cluster-wide kinds that is not defined."""
+    said = f"{node} is the own node of {described(subject)}: that traffic is allowed whatever NetworkPolicies say"
+    unsure = [
+        *(network.doubts or network.layers),
+        *(
+            f"whether {policy.resource} comes between a pod and its own node is not defined"
+            for policy, _ in about
+            if policy.tier is not Tier.NETWORK
+        ),
+    ]
+    if unsure:
+        return _unknown(unsure, found.isolated_by)
+    return DirectionAnswer(Verdict.ALLOWED, said, isolated_by=found.isolated_by)
 
 
 class _Question:

@@ -41,6 +41,7 @@ class Pod:
         ports: those that its containers declare.
         host_network: whether it shares its node's network.
         node: where it runs; empty if not known.
+        node_addresses: those of its node that `status.hostIPs` tells.
         ready: None where the snapshot does not say.
         replicas: how many pods this stands for.
     """
@@ -54,6 +55,7 @@ class Pod:
     ports: tuple[ContainerPort, ...] = ()
     host_network: bool = False
     node: str = ""
+    node_addresses: tuple[Address, ...] = ()
     ready: bool | None = None
     replicas: int = 1
 
@@ -135,17 +137,18 @@ def _pod(item: JsonObject, owners: _Names) -> Pod:
         POD.kind,
         owners.topmost(item, POD),
         Labels(labels_of(item)),
-        _addresses(status),
+        _addresses(status, "podIP"),
         _ports(spec),
         spec.get("hostNetwork") is True,
         text(spec.get("nodeName")),
+        _addresses(status, "hostIP"),
         conditions[0] == "True" if conditions else None,
     )
 
 
-def _addresses(status: Mapping[str, Any]) -> tuple[Address, ...]:
-    listed = [text(entry.get("ip")) for entry in mappings(status.get("podIPs"))]
-    given = listed or [text(status.get("podIP"))]
+def _addresses(status: Mapping[str, Any], field: str) -> tuple[Address, ...]:
+    listed = [text(entry.get("ip")) for entry in mappings(status.get(f"{field}s"))]
+    given = listed or [text(status.get(field))]
     return tuple(dict.fromkeys(address for address in map(parse_address, given) if address))
 
 

@@ -53,6 +53,16 @@ class Relations:
             found = self._known[key] = self._equal.setdefault(computed, computed)
         return found
 
+    def with_own_node(self, number: int, direction: Direction) -> Ports:
+        """The ports on which a class may talk with the nodes of its pods whatever its relation says.
+
+        NetworkPolicies never come between them; whether other kinds and layers do is not defined.
+        """
+        network, everything = self._space.network, self._space.ports.all
+        about = self._selected[direction].get(number, ())
+        unsure = network.doubts or network.layers or any(one.policy.tier is not Tier.NETWORK for one in about)
+        return Ports(0 if unsure else everything, everything)
+
     def selected_by(self, policy: Policy) -> Iterator[int]:
         """The numbers of the classes that a policy is about, surely or possibly."""
         bits = bits_of(self._space.subjects(policy).maybe & self._main)

@@ -69,11 +69,9 @@ def _of_plugin(world: World, found: Flow) -> Iterator[Obstacle]:
 
 def _of_node(world: World, found: Flow) -> Iterator[Obstacle]:
     for one, other in ((found.source, found.destination), (found.destination, found.source)):
-        if isinstance(one, Pod) and isinstance(other, Address):
-            for node in world.network.nodes:
-                if other in node.addresses and node.name == one.node:
-                    message = f"{other} is {described(one)}'s own node: that traffic is allowed whatever policies say"
-                    yield Obstacle("own-node", message, f"Node {node.name}")
+        if isinstance(one, Pod) and isinstance(other, Address) and other in world.policies.own_node(one):
+            message = f"{other} is the own node of {described(one)}: NetworkPolicies never come between the two"
+            yield Obstacle("own-node", message, f"Node {one.node or other}")
 
 
 def resolvers(world: World) -> Iterator[tuple[Service, ServicePort]]:

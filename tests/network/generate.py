@@ -49,8 +49,9 @@ NAMESPACES = ("red", "green", "blue")
 class Generator:
     """One cluster from one seed. `odd`: also what a server would refuse, what is unread, and the host's network."""
 
-    def __init__(self, seed, *, odd=True, kinds=("policies", "anps", "banps", "cnps")):
+    def __init__(self, seed, *, odd=True, kinds=("policies", "anps", "banps", "cnps"), unaddressed_in_dual_stack=0.0):
         self.random = random.Random(seed)
+        self.unaddressed_in_dual_stack = unaddressed_in_dual_stack
         self.odd = odd
         self.kinds = kinds
         self.families = self.random.choice([(4,), (4,), (6,), (4, 6)])
@@ -100,8 +101,8 @@ class Generator:
             for name in NAMES
             if self.chance(0.6)
         ]
-        # Where pods have two families, which of them one without addresses has is unknown too: see the test of that.
-        known = number == 0 or len(self.families) == 2 or not (self.odd and self.chance(0.1))
+        likely = self.unaddressed_in_dual_stack if len(self.families) == 2 else 0.1
+        known = number == 0 or not (self.odd and self.chance(likely))
         return {
             "metadata": {
                 "name": f"pod-{number}", "namespace": self.random.choice(NAMESPACES), "labels": self.labels(),

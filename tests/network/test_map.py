@@ -180,3 +180,24 @@ def test_a_policy_that_isolates_every_pod_and_allows_everything_is_no_default_de
     for texts in ((opened,), (opened, DENY)):
         (found,) = coverage(read_network(snapshot(SHOP, *texts)))
         assert not found.default_deny[Direction.INGRESS]
+
+
+def test_a_pod_and_its_own_node_always_talk_and_only_the_address_of_that_node_is_cut_out():
+    node = "apiVersion: v1\nkind: Node\nmetadata: {{name: {0}}}\nstatus: {{addresses: [{{address: {1}}}]}}\n---\n"
+    nodes = node.format("n1", "192.168.0.1") + node.format("n2", "192.168.0.2")
+    web = pod("shop/web", "10.1.0.3", node="n1", app="web")
+    only = policy("shop/p", "{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{ports: [{port: 80}]}]}")
+    table = mapped(namespace("shop"), nodes, web, only)
+    own = "192.168.0.1-192.168.0.1"
+    assert set(table) == {
+        ("shop/web[Pod]", own), (own, "shop/web[Pod]"),
+        ("0.0.0.0-192.168.0.0", "shop/web[Pod]"), ("192.168.0.2-255.255.255.255", "shop/web[Pod]"),
+    }  # fmt: skip
+    assert dict(table[own, "shop/web[Pod]"].connections) == EVERY_PORT
+    assert dict(table["0.0.0.0-192.168.0.0", "shop/web[Pod]"].connections) == {"TCP": ((80, 80),)}
+
+
+def test_the_node_is_known_by_the_pods_status_where_nodes_were_not_read():
+    web = pod("shop/web", "10.1.0.3", app="web").replace("status:\n", "status:\n  hostIPs: [{ip: 192.168.0.9}]\n")
+    table = mapped(namespace("shop"), web, DENY)
+    assert set(table) == {("192.168.0.9-192.168.0.9", "shop/web[Pod]"), ("shop/web[Pod]", ANYWHERE)}

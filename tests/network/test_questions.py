@@ -268,3 +268,16 @@ def test_a_pod_without_an_address_is_unknown_to_a_block_and_known_to_a_label():
         asked(new, allowing("{from: [{podSelector: {matchLabels: {app: web}}}]}"), source="shop/new").verdict
         == "allowed"
     )
+
+
+NODE = "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\nstatus: {addresses: [{address: 192.168.0.1}]}\n---\n"
+
+
+def test_a_pod_that_is_isolated_talks_with_its_own_node_all_the_same_and_not_with_another():
+    shop = namespace("shop") + pod("shop/web", "10.1.0.3", ["http=8080"], node="n1", app="web")
+    world = World(snapshot(shop, NODE, policy("shop/deny", DENY)))
+    answer = ask(world, "192.168.0.1", "shop/web")
+    assert (answer.verdict, [one.id for one in answer.obstacles]) == (Verdict.ALLOWED, ["own-node"])
+    assert "NetworkPolicies" in answer.ingress.reason
+    assert ask(world, "shop/web", "192.168.0.1", port="10250").verdict is Verdict.ALLOWED
+    assert ask(world, "192.168.0.2", "shop/web").verdict is Verdict.DENIED
