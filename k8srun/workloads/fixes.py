@@ -14,11 +14,13 @@ from k8srun.plan import Plan, Question
 from k8srun.pods import CONTAINER_FIELDS, TEMPLATE_PATHS, PodTemplate, pod_template
 from k8srun.snapshot import JsonObject, Snapshot, object_key
 from k8srun.text import visible
+from k8srun.workloads.diagnosis_starts import needed_capability
 from k8srun.workloads.diagnosis_view import View
 from k8srun.workloads.fixes_changes import CHANGES, Wish
 from k8srun.workloads.policy import LevelVersion
 from k8srun.workloads.standards.evaluate import Failure, evaluate
 from k8srun.workloads.standards.subject import read_subject
+from k8srun.workloads.symptoms import Symptom
 
 _MOST_QUESTIONS = 12
 _NEEDS_A_USER = frozenset({"image-runs-as-root", "image-user-not-numeric", "run-as-user-root"})
@@ -84,7 +86,7 @@ def hardening_plan(snapshot: Snapshot, template: PodTemplate, policy: LevelVersi
         title=f"Harden {template.ref} to {policy}",
         cluster=cluster_of(snapshot),
         steps=(steps.patch(template.item, operations, reason),),
-        impact=(restart_of(snapshot, template), *_risks(met, wish)),
+        impact=(restart_of(snapshot, template), *_missed(snapshot, template, met), *_risks(met, wish)),
         verify=tuple(_fields_set(template.item, operations)),
         planned_by=planner_of(snapshot),
     )
@@ -119,11 +121,26 @@ def _not_mendable(template: PodTemplate, policy: LevelVersion, failures: tuple[F
     )
 
 
+def _symptoms(snapshot: Snapshot, template: PodTemplate) -> list[Symptom]:
+    """What the pods of a workload show."""
+    view = View(snapshot)
+    return [one.symptom for one in view.troubles if view.workload_of(one.template) == template.ref]
+
+
 def _needed_user(snapshot: Snapshot, template: PodTemplate) -> int:
     """A user of its own where the pods show that the image's is root or a name."""
-    view = View(snapshot)
-    shown = {one.symptom.row.family for one in view.troubles if view.workload_of(one.template) == template.ref}
+    shown = {symptom.row.family for symptom in _symptoms(snapshot, template)}
     return DEFAULT_USER if shown & _NEEDS_A_USER else 0
+
+
+def _missed(snapshot: Snapshot, template: PodTemplate, met: list[str]) -> Iterator[str]:
+    """What its pods show already that they need and will not have."""
+    if "capabilities_restricted" not in met and "capabilities_baseline" not in met and "runAsUser" not in met:
+        return
+    for symptom in _symptoms(snapshot, template):
+        needed = needed_capability(symptom.get("what")) if symptom.row.family == "operation-not-permitted" else ""
+        if needed:
+            yield f"Will not mend: its log shows that it needs {needed} ({symptom.line}). Change its image first."
 
 
 def _risks(met: list[str], wish: Wish) -> Iterator[str]:

@@ -322,3 +322,20 @@ def test_the_impact_counts_the_pods_that_are_replaced(labs):
     snapshot = read_files([str(lab.manifests)], now=lab.now)
     plan = hardening_plan(snapshot, find_workload(snapshot, "data/postgres"), RESTRICTED)
     assert plan.impact[0].startswith("Restarts StatefulSet.apps data/postgres: its 2 pods are replaced, one after the")
+
+
+def test_what_the_log_shows_that_it_needs_is_said_before_it_is_taken_away(labs):
+    lab = labs["capability-dropped"]
+    snapshot = read_files([str(lab.manifests)], now=lab.now)
+    plan = hardening_plan(snapshot, find_workload(snapshot, "data/queue"), RESTRICTED)
+    assert any("it needs CHOWN" in line for line in plan.impact)
+
+
+def test_a_workload_whose_image_is_root_is_given_a_user_of_its_own(labs):
+    lab = labs["image-runs-as-root"]
+    snapshot = read_files([str(lab.manifests)], now=lab.now)
+    bare = find_workload(snapshot, "shop/banner")
+    bare.spec["securityContext"].pop("runAsNonRoot")
+    plan = hardening_plan(snapshot, bare, RESTRICTED)
+    added = {one["path"]: one.get("value") for one in plan.steps[0].patch}
+    assert added["/spec/template/spec/securityContext/runAsUser"] == 10001
