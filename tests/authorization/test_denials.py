@@ -208,3 +208,13 @@ def test_what_go_quotes_is_read_back(text):
 def test_no_text_makes_it_fail(noise, text, cut):
     read(noise)
     read(text[:cut] + noise + text[cut:])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"' * 500_000, "is forbidden: User " * 100_000, "x" * 2_000_000 + " forbidden",
+     ('"' + '\\"' * 8000 + ' forbidden: User "\n') * 50, ("a" * 300 + " is forbidden ") * 5000, (CORE + "\n") * 10_000],
+    ids=["braces", "words", "one line", "quotation marks", "long names", "the same again and again"],
+)  # fmt: skip
+def test_a_hostile_text_is_read_in_time(text):
+    read(text)

@@ -54,7 +54,8 @@ def read_all(text: str) -> Iterator[Denial]:
             denial.about,
             denial.kind in _BY_REASON and denial.reason,
         )
-        found.setdefault(key, _cleaned(denial, cut))
+        if key not in found:
+            found[key] = _cleaned(denial, cut)
     specific = {denial.kind for denial in found.values()} - {DenialKind.OTHER}
     for denial in found.values():
         # `pods "x" is forbidden: …` is the beginning of every other one.
