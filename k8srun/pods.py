@@ -41,6 +41,9 @@ TEMPLATE_PATHS: Mapping[Kind, tuple[str, ...]] = {
 CONTAINER_FIELDS = ("initContainers", "containers", "ephemeralContainers")
 """The lists of containers of a pod spec, in the order in which admission visits them."""
 
+MIRROR = "kubernetes.io/config.mirror"
+"""The annotation of the pods by which the API shows the static pods of nodes."""
+
 ENDED = frozenset({"Succeeded", "Failed"})
 """The phases of a pod that runs no more."""
 

@@ -5,18 +5,15 @@ Source: kubernetes `pkg/kubeapiserver/options/authorization.go`, `apiserver.conf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from k8srun.apiservers import ApiServer, api_servers
 from k8srun.authorization.abac import Policy, read_policies
 from k8srun.distribution import Distribution
 from k8srun.errors import InputError
-from k8srun.hostfiles import HostFile, Topic
-from k8srun.kinds import POD
-from k8srun.snapshot import Snapshot, resource_name
+from k8srun.snapshot import Snapshot
 
-MIRROR = "kubernetes.io/config.mirror"
 KNOWN = frozenset({"AlwaysAllow", "AlwaysDeny", "ABAC", "Node", "RBAC", "Webhook"})
 
 
@@ -64,19 +61,18 @@ _ASSUMED = Modes((Authorizer("RBAC"),), assumed=True)
 
 def modes(snapshot: Snapshot) -> Modes:
     """The chain of the first API server whose flags the snapshot shows; RBAC is assumed where none does."""
-    for place, host, words in _apiservers(snapshot):
-        flags = flags_of(words)
-        config = flags.get("authorization-config", "")
+    for server in api_servers(snapshot):
+        flags = server.flags
         anonymous = flags.get("anonymous-auth", "true") != "false"
-        if config:
-            return _configured(snapshot, config, host, flags, anonymous)
+        if flags.get("authorization-config"):
+            return _configured(snapshot, server, anonymous)
         # Without the flag the server allows everything.
         names = [name for name in flags.get("authorization-mode", "AlwaysAllow").split(",") if name]
         unknown = [name for name in names if name not in KNOWN]
         problem = f"--authorization-mode names {', '.join(unknown)}, which is no mode" if unknown else ""
-        abac = _abac(snapshot, flags.get("authorization-policy-file", ""), host)
+        abac = _abac(snapshot, server)
         chain = tuple(abac if name == "ABAC" else Authorizer(name) for name in names)
-        return Modes(chain, place, problem=problem, anonymous=anonymous, flags=flags)
+        return Modes(chain, server.place, problem=problem, anonymous=anonymous, flags=flags)
     return _ASSUMED
 
 
@@ -87,43 +83,9 @@ def server_minor(snapshot: Snapshot) -> int | None:
     return found[1] if found and found[0] == 1 else None
 
 
-def flags_of(words: list[str]) -> dict[str, str]:
-    """`--name=value`, `--name value` and `--name` (true); the last of several counts."""
-    flags: dict[str, str] = {}
-    name = ""
-    for word in words:
-        if word.startswith("-"):
-            name, equals, value = word.lstrip("-").partition("=")
-            flags[name] = value if equals else "true"
-            name = "" if equals else name
-        elif name:
-            flags[name], name = word, ""
-    return flags
-
-
-def _apiservers(snapshot: Snapshot) -> Iterator[tuple[str, str, list[str]]]:
-    """Place, host and command line of every API server: of manifests first, then of mirror pods."""
-    for file in snapshot.files_of(Topic.MANIFEST):
-        yield from ((file.place, file.host, words) for words in _command_lines(file.document))
-    for pod in snapshot.of(POD):
-        if MIRROR in ((pod.get("metadata") or {}).get("annotations") or {}):
-            host = str((pod.get("spec") or {}).get("nodeName") or "")
-            yield from ((resource_name(POD, pod), host, words) for words in _command_lines(pod))
-
-
-def _command_lines(pod: Mapping[str, Any] | None) -> Iterator[list[str]]:
-    spec = (pod or {}).get("spec")
-    containers = spec.get("containers") if isinstance(spec, Mapping) else None
-    for container in containers if isinstance(containers, list | tuple) else ():
-        if isinstance(container, Mapping):
-            parts = (container.get("command"), container.get("args"))
-            words = [str(word) for part in parts if isinstance(part, list | tuple) for word in part]
-            if any(word.rpartition("/")[2] == "kube-apiserver" for word in words[:3]):
-                yield words
-
-
-def _configured(snapshot: Snapshot, path: str, host: str, flags: dict[str, str], anonymous: bool) -> Modes:
-    file = _file(snapshot, path, host)
+def _configured(snapshot: Snapshot, server: ApiServer, anonymous: bool) -> Modes:
+    file = server.file(snapshot, "authorization-config")
+    path, flags = server.flags["authorization-config"], server.flags
     if file is None or file.document is None:
         why = file.error if file and file.error else "was not read"
         return Modes(
@@ -143,19 +105,12 @@ def _configured(snapshot: Snapshot, path: str, host: str, flags: dict[str, str],
     return Modes(tuple(chain), file.place, problem=problem, anonymous=anonymous, flags=flags)
 
 
-def _abac(snapshot: Snapshot, path: str, host: str) -> Authorizer:
-    file = _file(snapshot, path, host) if path else None
+def _abac(snapshot: Snapshot, server: ApiServer) -> Authorizer:
+    path = server.flags.get("authorization-policy-file", "")
+    file = server.file(snapshot, "authorization-policy-file") if path else None
     if file is None or file.text is None:
         return Authorizer("ABAC", problem=f"its policy file {path} was not read" if path else "it has no policy file")
     try:
         return Authorizer("ABAC", policies=read_policies(file.text, where=file.place))
     except InputError as error:
         return Authorizer("ABAC", problem=f"{error.where}: {error.what}")
-
-
-def _file(snapshot: Snapshot, path: str, host: str) -> HostFile | None:
-    """The file as the server names it, else the one of the same name: the pod may mount it at another path."""
-    files = [file for file in snapshot.files_of(Topic.CONFIG) if not host or file.host in ("", host)]
-    exact = next((file for file in files if file.path == path), None)
-    name = path.rpartition("/")[2]
-    return exact or next((file for file in files if file.path.rpartition("/")[2] == name), None)

@@ -10,7 +10,7 @@ from k8srun.checks import Check, Undecided
 from k8srun.errors import InputError
 from k8srun.findings import Evidence, Finding, Severity
 from k8srun.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, POD, REPLICA_SET, STATEFUL_SET
-from k8srun.pods import PodTemplate, made_pods, unreadable, workloads
+from k8srun.pods import MIRROR, PodTemplate, made_pods, unreadable, workloads
 from k8srun.snapshot import Need, Snapshot, remembered
 from k8srun.workloads.standards.subject import Subject, read_subject
 
@@ -18,7 +18,6 @@ SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 WORKLOAD_NEEDS = tuple(
     Need.objects(kind) for kind in (POD, DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, JOB, CRON_JOB)
 )
-_MIRROR = "kubernetes.io/config.mirror"
 
 Run = Callable[[Check, Snapshot, datetime], Iterable[Finding]]
 
@@ -35,7 +34,7 @@ class Workload:
     @property
     def is_system(self) -> bool:
         """Whether it is a part of the cluster itself, which often has to do what others must not."""
-        return self.template.namespace in SYSTEM_NAMESPACES or _MIRROR in self.template.metadata.get("annotations", {})
+        return self.template.namespace in SYSTEM_NAMESPACES or MIRROR in self.template.metadata.get("annotations", {})
 
     def finding(self, check: Check, message: str, field: str, fact: str, *, key: str = "") -> Finding:
         """A finding about it; one that is a part of the cluster itself is low, for a person to judge."""
