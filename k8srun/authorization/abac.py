@@ -34,7 +34,7 @@ class Policy:
 
     def allows(self, identity: Identity, request: Attributes) -> bool:
         """Whether it grants the request. Subresources are not looked at: `pods` covers `pods/exec`."""
-        if not self._is_for(identity):
+        if not self.is_for(identity):
             return False
         if self.readonly and request.verb not in _READING:
             return False
@@ -48,7 +48,8 @@ class Policy:
             and self.api_group in (ALL, request.group)
         )
 
-    def _is_for(self, identity: Identity) -> bool:
+    def is_for(self, identity: Identity) -> bool:
+        """Whether the line is about the identity."""
         if ALL in (self.user, self.group):  # whatever the other one says
             return AUTHENTICATED in identity.groups
         if self.user and self.user != identity.user:

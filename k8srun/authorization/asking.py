@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from k8srun.authorization.apiresources import ApiResource, resources
 from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.eks import EksAccess
 from k8srun.errors import InputError
 from k8srun.snapshot import Snapshot
 from k8srun.text import visible
 
 
-def identity_of(user: str, groups: tuple[str, ...], *, raw: bool, snapshot: Snapshot | None = None) -> Identity:
+def identity_of(
+    user: str, groups: tuple[str, ...], *, raw: bool, snapshot: Snapshot | None = None, eks: EksAccess | None = None
+) -> Identity:
     """Who is asked about; without `--as` whoever read the cluster.
+
+    Args:
+        raw: add no groups: neither those of authentication nor those of an EKS access entry.
 
     Raises:
         InputError: nobody is named, and no server said who we are.
@@ -24,8 +30,10 @@ def identity_of(user: str, groups: tuple[str, ...], *, raw: bool, snapshot: Snap
     # `shop:web` is a ServiceAccount; user names with a colon of their own have more of them, or a URL's slashes.
     if colon and name and namespace != "system" and ":" not in name and "/" not in user:
         user = f"system:serviceaccount:{namespace}:{name}"
-    identity = Identity(user, tuple(dict.fromkeys(groups)))
-    return identity if raw or not user else identity.as_authenticated()
+    if raw or not user:
+        return Identity(user, tuple(dict.fromkeys(groups)))
+    entered = eks.groups_of(user) if eks else ()
+    return Identity(user, tuple(dict.fromkeys((*groups, *entered)))).as_authenticated()
 
 
 def request_of(verb: str, target: str, name: str, namespace: str, snapshot: Snapshot) -> Attributes:

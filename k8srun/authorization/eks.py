@@ -1,28 +1,21 @@
 """EKS access entries and the policies bound to them, from the JSON that `aws eks` prints.
 
 An entry maps an IAM principal to a user name and groups, for RBAC, and to access policies, which allow beside RBAC.
-What a policy allows is documented by AWS as matching a ClusterRole of the same purpose; it is judged by the one in the
-cluster. Source: the Amazon EKS user guide, "Review access policy permissions".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from k8srun.authorization.attributes import Attributes, Identity
+from k8srun.authorization.ekspolicies import POLICIES
 from k8srun.authorization.matching import allows
-from k8srun.authorization.rbac import Rbac
 from k8srun.errors import InputError
 
-_POLICIES = {
-    "AmazonEKSClusterAdminPolicy": "cluster-admin",
-    "AmazonEKSAdminPolicy": "admin",
-    "AmazonEKSEditPolicy": "edit",
-    "AmazonEKSViewPolicy": "view",
-}
-_READING = frozenset({"get", "list", "watch"})
+_PLACEHOLDER = re.compile(r"\{\{\w+\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +41,10 @@ class EksEntry:
     groups: tuple[str, ...] = ()
     policies: tuple[EksPolicy, ...] = ()
 
+    def is_for(self, user: str) -> bool:
+        """Whether its principal gets this user name: of a role it has a placeholder for the session's name."""
+        return re.fullmatch(".+".join(map(re.escape, _PLACEHOLDER.split(self.user))), user) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class EksAccess:
@@ -55,24 +52,29 @@ class EksAccess:
 
     entries: tuple[EksEntry, ...]
 
-    def allows(self, identity: Identity, request: Attributes, rbac: Rbac) -> str:
-        """By which policy a request is allowed, as a sentence; empty if by none."""
-        for entry in self.entries:
-            if entry.user != identity.user:
-                continue
-            for policy in entry.policies:
-                if policy.covers(request.namespace) and _policy_allows(policy, request, rbac):
-                    return f"EKS: allowed by access policy {policy.name} of {entry.principal}"
+    def groups_of(self, user: str) -> tuple[str, ...]:
+        """The groups that its entries give a user."""
+        return tuple(dict.fromkeys(group for entry in self.entries if entry.is_for(user) for group in entry.groups))
+
+    def allows(self, identity: Identity, request: Attributes) -> str:
+        """By which policy a request is allowed, as a sentence; empty if by none that is known."""
+        for entry, policy in self.policies_of(identity, request.namespace):
+            if any(allows(rule, request) for rule in POLICIES.get(policy.name, ())):
+                return f"EKS: allowed by access policy {policy.name} of {entry.principal}"
         return ""
 
+    def unknown(self, identity: Identity, request: Attributes) -> Iterator[str]:
+        """Which policies might allow a request that none of the known ones does: AWS does not say what they hold."""
+        for entry, policy in self.policies_of(identity, request.namespace):
+            if policy.name not in POLICIES:
+                yield f"EKS: access policy {policy.name} of {entry.principal}, whose rules are not known"
 
-def _policy_allows(policy: EksPolicy, request: Attributes, rbac: Rbac) -> bool:
-    if policy.name == "AmazonEKSAdminViewPolicy":  # reads everything, Secrets included
-        return request.path is None and request.verb in _READING
-    if policy.name == "AmazonEKSClusterAdminPolicy":
-        return True
-    role = rbac.roles.get(("", _POLICIES.get(policy.name, "")))
-    return role is not None and any(allows(rule, request) for rule in role.rules)
+    def policies_of(self, identity: Identity, namespace: str | None) -> Iterator[tuple[EksEntry, EksPolicy]]:
+        """The policies that count for an identity in a namespace; empty = at the cluster scope, None = anywhere."""
+        for entry in self.entries:
+            for policy in entry.policies if entry.is_for(identity.user) else ():
+                if namespace is None or policy.covers(namespace):
+                    yield entry, policy
 
 
 def read_eks_access(document: Any, *, where: str = "") -> EksAccess:

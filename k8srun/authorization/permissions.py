@@ -64,8 +64,22 @@ def permissions_of(authorization: Authorization, identity: Identity, namespace: 
         item.type == "AlwaysAllow" for item in authorization.modes.authorizers
     )
     return Permissions(
-        identity, everything, rules, dangling, (*authorization.incomplete(namespace), *authorization.unasked)
+        identity,
+        everything,
+        rules,
+        dangling,
+        (*authorization.incomplete(namespace), *authorization.unasked, *_besides(authorization, identity, namespace)),
     )
+
+
+def _besides(authorization: Authorization, identity: Identity, namespace: str | None) -> Iterator[str]:
+    """What of the chain allows more, by policies that are no rules of RBAC."""
+    for authorizer in authorization.modes.authorizers:
+        for line in authorizer.policies or ():
+            if line.is_for(identity):
+                yield f"ABAC: line {line.line} of the policy file allows more"
+    for entry, policy in authorization.eks.policies_of(identity, namespace) if authorization.eks else ():
+        yield f"EKS: access policy {policy.name} of {entry.principal} allows more"
 
 
 def _order(key: tuple[str, Rule]) -> tuple[str, str]:

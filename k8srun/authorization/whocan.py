@@ -139,7 +139,9 @@ def who_can(
         Holder(subject, tuple(ways[subject]), meaning(subject), running.get((subject.namespace, subject.name), ()))
         for subject in order
     ]
-    unknown = (*authorization.incomplete(None if anywhere else request.namespace), *authorization.unasked)
+    unknown = [*authorization.incomplete(None if anywhere else request.namespace), *authorization.unasked]
+    for entry in authorization.eks.entries if authorization.eks else ():
+        unknown += authorization.eks.unknown(Identity(entry.user), request) if authorization.eks else ()
     return WhoCan(request, (*holders, *_outside_rbac(authorization, request)), tuple(dict.fromkeys(unknown)))
 
 
@@ -180,9 +182,8 @@ def _outside_rbac(authorization: Authorization, request: Attributes) -> Iterator
             probe = Identity(named.name if named.kind == "User" else "", (policy.group, AUTHENTICATED))
             if policy.allows(probe, request):
                 yield Holder(named, reason=f"ABAC: line {policy.line} of the policy file")
-    for entry in authorization.eks.entries if authorization.eks else ():
-        reason = (
-            authorization.eks.allows(Identity(entry.user), request, authorization.rbac) if authorization.eks else ""
-        )
+    eks = authorization.eks
+    for entry in eks.entries if eks else ():
+        reason = eks.allows(Identity(entry.user), request) if eks else ""
         if reason:
             yield Holder(Subject("User", entry.user), reason=reason)

@@ -62,7 +62,7 @@ def can_i(
       k8srun can-i get /metrics --as jane --context -o json
     """
     authorization = read_authorization(sources, now, eks_file)
-    identity = identity_of(user, groups, raw=raw, snapshot=authorization.snapshot)
+    identity = identity_of(user, groups, raw=raw, snapshot=authorization.snapshot, eks=authorization.eks)
     request = request_of(verb, resource, name, namespace_of(sources), authorization.snapshot)
     decision = authorization.review(identity, request)
     misses = () if decision.allowed else near_misses(authorization, identity, request)

@@ -49,7 +49,7 @@ def permissions_of_command(
       k8srun permissions-of jane --as-group developers -n shop --snapshot prod.k8srun -o csv
     """
     authorization = read_authorization(sources, now, eks_file)
-    identity = identity_of(subject or user, groups, raw=raw, snapshot=authorization.snapshot)
+    identity = identity_of(subject or user, groups, raw=raw, snapshot=authorization.snapshot, eks=authorization.eks)
     found = permissions_of(authorization, identity, namespace_of(sources) or None)
     if output == "json":
         click.echo(pretty(_document(found)))

@@ -7,9 +7,12 @@ import json
 import pytest
 
 from k8srun.authorization.abac import read_policies
+from k8srun.authorization.asking import identity_of
 from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.chain import Authorization
 from k8srun.authorization.eks import read_eks_access
+from k8srun.authorization.permissions import permissions_of
+from k8srun.authorization.whocan import who_can
 from k8srun.distribution import Distribution
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
@@ -185,13 +188,67 @@ def test_eks_access_entries_that_are_given_decide():
     assert found.review(Identity("bob"), DELETE).allowed is False
 
 
-def test_an_eks_policy_is_judged_by_the_cluster_role_of_its_purpose():
-    eks = read_eks_access([entry(("AmazonEKSEditPolicy", []), user="bob")])
-    seen = snapshot(cluster_role("edit", rule("delete", "pods")), cluster_role("x", ADMIN))
-    found = Authorization.of(seen, distribution=Distribution("EKS", managed=True), eks=eks)
+def on_eks(*entries, items=()):
+    return Authorization.of(
+        snapshot(*items), distribution=Distribution("EKS", managed=True), eks=read_eks_access([*entries])
+    )
 
-    assert found.review(Identity("bob"), DELETE).allowed is True
-    assert found.review(Identity("bob"), Attributes("delete", "", "nodes")).allowed is False
+
+@pytest.mark.parametrize(
+    ("policy_", "request_", "allowed"),
+    [
+        ("AmazonEKSViewPolicy", Attributes("list", "", "pods", namespace="shop"), True),
+        ("AmazonEKSViewPolicy", Attributes("list", "", "secrets", namespace="shop"), False),
+        ("AmazonEKSEditPolicy", Attributes("list", "", "secrets", namespace="shop"), True),
+        ("AmazonEKSEditPolicy", Attributes("create", "rbac.authorization.k8s.io", "roles", namespace="shop"), False),
+        ("AmazonEKSAdminPolicy", Attributes("create", "rbac.authorization.k8s.io", "roles", namespace="shop"), True),
+        ("AmazonEKSAdminPolicy", Attributes("get", "apps", "deployments", "scale", "shop", "web"), True),
+        ("AmazonEKSAdminPolicy", Attributes("delete", "", "nodes", name="n"), False),
+        ("AmazonEKSAdminViewPolicy", Attributes("list", "", "nodes"), True),
+        ("AmazonEKSAdminViewPolicy", Attributes("get", path="/metrics"), False),
+        ("AmazonEKSClusterAdminPolicy", Attributes("get", path="/metrics"), True),
+        ("AmazonEKSSomethingNewPolicy", Attributes("list", "", "pods", namespace="shop"), None),
+    ],
+)
+def test_an_eks_policy_allows_what_aws_documents_whatever_the_cluster_roles_say(policy_, request_, allowed):
+    widened = [cluster_role(name, ADMIN, urls("*", "*")) for name in ("view", "edit", "admin")]
+    found = on_eks(entry((policy_, []), user="bob"), items=widened)
+
+    assert found.review(Identity("bob"), request_).allowed is allowed
+    assert found.review(Identity("eve"), request_).allowed is False
+    holders = {holder.subject.name for holder in who_can(found, request_).holders}
+    assert ("bob" in holders) is (allowed is True)
+    assert bool(who_can(found, request_).unknown) is (allowed is None)
+
+
+def test_what_an_eks_policy_or_a_policy_file_gives_is_no_part_of_the_rules_and_named_beside_them():
+    found = on_eks(entry(("AmazonEKSViewPolicy", ["shop"]), user="bob"))
+    assert any("AmazonEKSViewPolicy" in why for why in permissions_of(found, Identity("bob")).unknown)
+    assert permissions_of(found, Identity("bob"), "stock").unknown == ()
+    assert permissions_of(found, Identity("eve")).unknown == ()
+
+    found = chain(*ABAC, files=(policies(policy(user="jane", namespace="*", resource="*", apiGroup="*")),))
+    assert any("line 1" in why for why in permissions_of(found, JANE).unknown)
+    assert permissions_of(found, Identity("eve")).unknown == ()
+
+
+def test_every_session_of_a_role_is_who_its_eks_access_entry_names_and_in_its_groups():
+    role_, items = (
+        "arn:aws:sts::1:assumed-role/ops/",
+        (
+            cluster_role("reader", rule("get", "pods")),
+            binding("shop", "b", "ClusterRole reader", "Group dev"),
+        ),
+    )
+    found = on_eks(entry(("AmazonEKSViewPolicy", []), user=role_ + "{{SessionName}}", groups=["dev"]), items=items)
+    listing = Attributes("list", "apps", "deployments", namespace="shop")
+
+    assert found.review(Identity(role_ + "jane"), listing).allowed is True
+    assert found.review(Identity("arn:aws:sts::1:assumed-role/dev/jane"), listing).allowed is False
+    named = {raw: identity_of(role_ + "jane", (), raw=raw, eks=found.eks) for raw in (True, False)}
+    assert named[False].groups == ("dev", "system:authenticated")
+    assert named[True].groups == ()
+    assert found.review(named[False], GET).proof is not None
 
 
 @pytest.mark.parametrize(
