@@ -8,7 +8,7 @@ Source: kubernetes `staging/src/k8s.io/apiserver/pkg/authorization/union/union.g
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from k8srun.authorization.apiresources import is_cluster_scoped
@@ -38,34 +38,37 @@ class Authorization:
     Attributes:
         snapshot: what it was read from.
         modes: the chain of the API server.
+        rbac: its roles and bindings.
         outside: what may allow more than the chain that is seen: a provider's IAM; empty if nothing.
         eks: the access entries of an EKS cluster, where they were given.
     """
 
     snapshot: Snapshot
     modes: Modes
+    rbac: Rbac
     outside: str = ""
     eks: EksAccess | None = None
-    rbac: Rbac = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rbac", Rbac.of(self.snapshot))
 
     @staticmethod
     def of(
-        snapshot: Snapshot, *, distribution: Distribution | None = None, eks: EksAccess | None = None
+        snapshot: Snapshot,
+        *,
+        distribution: Distribution | None = None,
+        eks: EksAccess | None = None,
+        rbac: Rbac | None = None,
     ) -> Authorization:
         """The authorization of a snapshot.
 
         Args:
             distribution: which the cluster is, if that was told: a managed one authorises outside RBAC too.
             eks: the access entries of an EKS cluster.
+            rbac: of this snapshot, where it is built already.
         """
         name = distribution.name if distribution else ""
         outside = "" if name == "EKS" and eks else _OUTSIDE.get(name, "")
         if not outside and distribution and distribution.managed and name not in _OUTSIDE:
             outside = f"an authorizer of {name}'s own"
-        return Authorization(snapshot, modes(snapshot), outside, eks)
+        return Authorization(snapshot, modes(snapshot), rbac or Rbac.of(snapshot), outside, eks)
 
     @cached_property
     def gaps(self) -> tuple[str, ...]:
@@ -112,9 +115,10 @@ class Authorization:
                     return decision
         unknown += more
         if self.eks is not None:
-            reason = self.eks.allows(identity, request, self.rbac)
+            reason = self.eks.allows(identity, request)
             if reason:
                 return Decision(True, reason=reason, authorizer="EKS access entries")
+            unknown += self.eks.unknown(identity, request)
         unknown += self._incomplete(request.namespace)
         reason = self._no(identity, request)
         return Decision(None if unknown else False, reason=reason, unknown=tuple(dict.fromkeys(unknown)))

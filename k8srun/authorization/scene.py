@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 
-from k8srun.authorization.chain import Authorization
 from k8srun.authorization.paths import AttackPaths, attack_paths
 from k8srun.authorization.rbac import Rbac
 from k8srun.authorization.serviceaccounts import Account, service_accounts
@@ -24,12 +23,8 @@ class Scene:
         return isinstance(other, Scene) and other.snapshot is self.snapshot
 
     @cached_property
-    def authorization(self) -> Authorization:
-        return Authorization.of(self.snapshot)
-
-    @property
     def rbac(self) -> Rbac:
-        return self.authorization.rbac
+        return Rbac.of(self.snapshot)
 
     @cached_property
     def paths(self) -> AttackPaths:

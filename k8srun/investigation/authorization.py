@@ -51,7 +51,7 @@ class AuthorizationQuestions(Questions):
         identity = identity_of(who, (), raw=False, snapshot=self.snapshot)
         request = self._asked(verb, resource, name, namespace)
         decision = self._authorization.review(identity, request)
-        misses = near_misses(self._authorization, identity, request) if decision.allowed is False else ()
+        misses = near_misses(self._authorization, identity, request) if not decision.allowed else ()
         return display.decision(f"{identity}: {request}", decision, misses)
 
     def who_can(self, verb: str, resource: str, *, namespace: str = "", name: str = "") -> pd.DataFrame:
@@ -147,7 +147,8 @@ class AuthorizationQuestions(Questions):
 
     @property
     def _authorization(self) -> Authorization:
-        return scene_of(self.snapshot).authorization
+        # Whose cluster it is decides whether a no can be said at all.
+        return Authorization.of(self.snapshot, distribution=self._scene.distribution, rbac=scene_of(self.snapshot).rbac)
 
     def _asked(self, verb: str, resource: str, name: str = "", namespace: str = "") -> Attributes:
         return request_of(verb, resource, name, namespace, self.snapshot)

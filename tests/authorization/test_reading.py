@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.rbac import Rbac
+from k8srun.investigation import Investigation
+from k8srun.kinds import NODE
+from k8srun.sources.options import SourceOptions
 from tests.authorization.cluster import (
     ADMIN,
     GROUP,
+    NOW,
     authorization,
     binding,
     cluster_role,
@@ -150,3 +156,14 @@ def test_an_aggregation_rule_that_is_none_is_named_and_its_role_grants_nothing(r
 
     assert asked.review(JANE, GET_PODS).allowed is None
     assert "aggregationRule" in str(asked.rbac.faults[0])
+
+
+def test_a_notebook_knows_whose_cluster_it_is_so_that_no_means_no_only_where_it_can():
+    node = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "a", "labels": {"eks.amazonaws.com/nodegroup": "a"}},
+    }
+    for items, answer in (((), "no"), ((node,), "unknown")):
+        asked = Investigation(snapshot(*items, observed=(NODE,)), NOW, "prod", None, SourceOptions(), ExitStack())
+        assert answer in list(asked.can_i("list", "pods", who="jane").iloc[:, -1])
