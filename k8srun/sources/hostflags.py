@@ -33,6 +33,8 @@ def named_files(file: HostFile) -> Iterator[Named]:
             yield Named(Form.PEM, Topic.PKI, posixpath.join(folder, path), file.path)
     elif file.document and file.topic is Topic.MANIFEST:
         yield from _of_pod(file.document, file)
+    elif file.document and file.topic is Topic.CONFIG:
+        yield from _of_admission(file.document, file)
     elif file.document and file.topic is Topic.KUBELET:
         yield from _of_kubelet(file.document, file)
     elif file.text is not None and file.topic in {Topic.KUBELET, Topic.CONFIG}:
@@ -79,6 +81,14 @@ def _of_kubelet(document: Mapping[str, Any], file: HostFile) -> Iterator[Named]:
             value = _mapping(value).get(key)
         if isinstance(value, str) and value.startswith("/"):
             yield Named(Form.PEM, Topic.PKI, value, f"{flag} of {file.path}")
+
+
+def _of_admission(document: Mapping[str, Any], file: HostFile) -> Iterator[Named]:
+    """The plugins' files of an AdmissionConfiguration: as it names them, from its own folder."""
+    if document.get("kind") == "AdmissionConfiguration":
+        for plugin in _mappings(document.get("plugins")):
+            if isinstance(path := plugin.get("path"), str) and path:
+                yield Named(Form.DOCUMENT, Topic.CONFIG, posixpath.join(posixpath.dirname(file.path), path), file.path)
 
 
 def _of_words(text: str, file: HostFile) -> Iterator[Named]:

@@ -10,6 +10,7 @@ from k8srun.kinds import NAMESPACE
 from k8srun.pods import PodTemplate, made_pods, workloads
 from k8srun.snapshot import Snapshot
 from k8srun.workloads.policy import LabelError, LevelVersion, Policy, policy_of
+from k8srun.workloads.server import server_pod_security
 from k8srun.workloads.standards.evaluate import Failure, evaluate, rules
 from k8srun.workloads.standards.subject import read_subject
 
@@ -29,7 +30,8 @@ class Posture:
 
     Attributes:
         namespace: its name.
-        policy: what its labels ask for; None where the Namespace object was not read.
+        policy: what the server holds it to, by its labels and as far as they were read the server's own defaults and
+            exemptions; None where the Namespace object was not read.
         label_errors: labels that cannot be read.
         judged: its workloads, each judged; and a pod for each way in which pods violate more than what made them.
     """
@@ -102,5 +104,6 @@ def _posture(snapshot: Snapshot, name: str, found: list[Judged]) -> Posture:
     item = snapshot.find(NAMESPACE, name)
     if item is None:
         return Posture(name, None, (), tuple(found))
-    policy, errors = policy_of((item.get("metadata") or {}).get("labels") or {})
-    return Posture(name, policy, errors, tuple(found))
+    server = server_pod_security(snapshot)
+    policy, errors = policy_of((item.get("metadata") or {}).get("labels") or {}, server.configuration.defaults)
+    return Posture(name, server.policy_in(name, policy), errors, tuple(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from k8srun.checks import Check
+from k8srun.checks import Check, Undecided
 from k8srun.errors import InputError
 from k8srun.findings import Confidence, Evidence, Finding, Severity
 from k8srun.kinds import LIMIT_RANGE, NAMESPACE, RESOURCE_QUOTA
@@ -14,35 +14,54 @@ from k8srun.snapshot import JsonObject, Snapshot, object_key, resource_name
 from k8srun.text import plural, visible
 from k8srun.workloads.inspections.workload import SYSTEM_NAMESPACES
 from k8srun.workloads.policy import PREFIX, Level, LevelVersion, policy_of
+from k8srun.workloads.server import ServerPodSecurity, server_pod_security
 from k8srun.workloads.standards.evaluate import evaluate
 from k8srun.workloads.standards.subject import read_subject
 
 
-def pod_security(check: Check, snapshot: Snapshot, _now: datetime) -> Iterable[Finding]:
-    """Namespaces that enforce no level, or name one that cannot be read."""
+def pod_security(check: Check, snapshot: Snapshot, _now: datetime) -> list[Finding]:
+    """Namespaces that enforce no level, or name one that cannot be read; servers that do not ask for any."""
+    server = server_pod_security(snapshot)
     by_namespace = _pods_by_namespace(snapshot)
+    found = []
+    if server.disabled:
+        message = "it does not ask for Pod Security: the labels of namespaces have no effect"
+        found.append(check.finding(server.where, message, Evidence("--disable-admission-plugins names PodSecurity")))
     for item in _namespaces(snapshot):
-        resource, labels = resource_name(NAMESPACE, item), (item.get("metadata") or {}).get("labels") or {}
-        policy, errors = policy_of(labels)
-        for error in errors:
-            message = f"its label {error.label} cannot be read: {error.message}"
-            evidence = Evidence(f"value {visible(error.value, limit=80)!r}", "metadata.labels")
-            yield check.finding(resource, message, evidence, key=error.label, severity=Severity.MEDIUM)
-        if policy.enforce.level is Level.PRIVILEGED:
-            said = labels.get(f"{PREFIX}enforce")
-            fact = f"{PREFIX}enforce: {said}" if said else f"no label {PREFIX}enforce"
-            found = by_namespace.get(object_key(item)[1], [])
-            yield check.finding(
-                resource,
-                "it enforces no level of the Pod Security Standards: privileged pods may run in it",
-                Evidence(fact, "metadata.labels"),
-                *_what_would_happen(found),
-                # Without a label the defaults of the server's own configuration hold, which the API does not show.
-                confidence=Confidence.CERTAIN if said else Confidence.FIRM,
-            )
+        found += _enforcing(check, server, item, by_namespace.get(object_key(item)[1], []))
+    if server.problem and not found:
+        raise Undecided(f"whom the server exempts is not known: {server.problem}")
+    return found
 
 
-def _what_would_happen(found: list[PodTemplate]) -> Iterator[Evidence]:
+def _enforcing(
+    check: Check, server: ServerPodSecurity, item: JsonObject, found: list[PodTemplate]
+) -> Iterator[Finding]:
+    resource, labels = resource_name(NAMESPACE, item), (item.get("metadata") or {}).get("labels") or {}
+    defaults, exemptions = server.configuration.defaults, server.configuration.exemptions
+    policy, errors = policy_of(labels, defaults)
+    for error in errors:
+        message = f"its label {error.label} cannot be read: {error.message}"
+        evidence = Evidence(f"value {visible(error.value, limit=80)!r}", "metadata.labels")
+        yield check.finding(resource, message, evidence, key=error.label, severity=Severity.MEDIUM)
+    if object_key(item)[1] in exemptions.namespaces:
+        message = "the server's configuration exempts it from Pod Security: its labels have no effect"
+        yield check.finding(resource, message, Evidence("exemptions.namespaces", server.where), *_would_happen(found))
+    elif policy.enforce.level is Level.PRIVILEGED:
+        said = labels.get(f"{PREFIX}enforce")
+        fact = f"{PREFIX}enforce: {said}" if said else f"no label {PREFIX}enforce"
+        # Without a label the defaults of the server's own configuration hold, which the API does not show.
+        known = said or (server.where and not server.problem)
+        yield check.finding(
+            resource,
+            "it enforces no level of the Pod Security Standards: privileged pods may run in it",
+            Evidence(fact, "metadata.labels"),
+            *_would_happen(found),
+            confidence=Confidence.CERTAIN if known else Confidence.FIRM,
+        )
+
+
+def _would_happen(found: list[PodTemplate]) -> Iterator[Evidence]:
     """How many of a namespace's pods each level would refuse, when they are made again."""
     for level in (Level.RESTRICTED, Level.BASELINE):
         refused = 0
