@@ -167,3 +167,14 @@ def test_an_unknown_source_leaves_the_causes_open_and_no_plan(asked):
     ingress = next(cause for cause in found.causes if cause.id == "ingress-not-allowed")
     assert ingress.status is CauseStatus.OPEN
     assert any("means no pod at all" in fact.fact for fact in ingress.evidence)
+
+
+def test_a_pods_own_node_counts_as_nobody_outside_in_the_pictures(asked):
+    drawn = {(row.source, row.destination) for row in asked._drawn()}
+    listed = {(row.source, row.destination) for row in asked._rows()}
+    shop = {pair for pair in listed if "shop/cart[Deployment]" in pair}
+
+    assert {pair for pair in shop - drawn if "192.0.2." in "".join(pair)} == shop - drawn != set()
+    assert not [
+        pair for pair in drawn if "shop/cart[Deployment]" in pair and not all(name.endswith("]") for name in pair)
+    ]
