@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from k8srun.errors import InputError
+from k8srun.network.addresses import Address
 from k8srun.network.cni import Enforcement
 from k8srun.network.decision import DirectionAnswer, Verdict
 from k8srun.network.matching import Side, described
@@ -13,7 +14,7 @@ from k8srun.network.obstacle import Obstacle
 from k8srun.network.pods import Pod
 from k8srun.network.policy import Addresses
 from k8srun.network.ports import LAST_PORT, PROTOCOLS
-from k8srun.network.question import Flow, both, flow
+from k8srun.network.question import Flow, both, families_of, flow
 from k8srun.network.services import Service, ServicePort
 from k8srun.network.targets import Target, resolve, service_port
 from k8srun.network.way import on_the_way
@@ -21,6 +22,7 @@ from k8srun.network.world import World
 from k8srun.text import visible
 
 _MOST_SIDES = 60
+_NOT_ALL = "not-all-compared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
     flows = [(flow(world.policies, one, other, protocol, number), number) for one, other, number in pairs]
     worst, number = min(flows, key=lambda pair: _ORDER.index(pair[0].verdict))
     obstacles += _differences([found for found, _ in flows], worst)
-    worst = _translated(world, end.service, worst, protocol, wanted)
+    if worst.verdict is Verdict.ALLOWED and any(one.id == _NOT_ALL for one in obstacles):
+        worst = replace(worst, verdict=Verdict.UNKNOWN)
+    worst = _translated(world, end.service, _returned(world, end.service, worst, protocol, number), protocol, wanted)
     obstacles += on_the_way(world, worst, end, number)
     ordered = sorted(dict.fromkeys(obstacles), key=lambda one: not one.blocks)
     return Answer(
@@ -114,21 +118,26 @@ def _pairs(
 ) -> tuple[list[tuple[Side, Side, int]], list[Obstacle]]:
     """Every pair of sides that policies may tell apart, with the port on the destination."""
     found: ServicePort | None = None
-    if end.service and end.service.type != "ExternalName":
+    # Nothing translates the port of a headless Service: clients connect to the pods on the one that they ask for.
+    as_asked = end.service and end.service.headless and not end.port and wanted.isdecimal()
+    if end.service and end.service.type != "ExternalName" and not as_asked:
         given = service_port(end.service, end.port or wanted, protocol)
         if isinstance(given, Obstacle):
             return [], [given]
         found = given
     obstacles: list[Obstacle] = []
     pairs = []
-    for other in _distinct(world, end.sides):
+    sources, destinations = _distinct(world, start.sides, end.sides), _distinct(world, end.sides, start.sides)
+    if max(len(sources), len(destinations)) > _MOST_SIDES:
+        most = f"policies may tell {len(sources)} sources and {len(destinations)} destinations apart"
+        do = "Ask about single workloads, or compute the map: k8srun connectivity."
+        obstacles.append(Obstacle(_NOT_ALL, f"{most}: {_MOST_SIDES} of each were asked about", end.name, do=do))
+    for other in destinations[:_MOST_SIDES]:
         number = _number(end.service, found, other, wanted, protocol)
         if number is None:
             obstacles.append(_no_port(end.service, found, other, wanted))
         else:
-            pairs += [
-                (one, other, number) for one in _distinct(world, start.sides) if one != other or len(end.sides) == 1
-            ]
+            pairs += [(one, other, number) for one in sources[:_MOST_SIDES] if one != other or len(end.sides) == 1]
     return pairs, obstacles
 
 
@@ -157,17 +166,19 @@ def _no_port(service: Service | None, port: ServicePort | None, other: Side, wan
     return Obstacle("target-port-not-found", message, where, True, "Name a port that the container declares.")
 
 
-def _distinct(world: World, sides: Sequence[Side]) -> list[Side]:
-    """One of all sides that policies treat alike, the ready ones first, and not too many."""
+def _distinct(world: World, sides: Sequence[Side], others: Sequence[Side]) -> list[Side]:
+    """One of all sides that policies treat alike towards the others, the ready ones first."""
     chosen: dict[object, Side] = {}
+    outside = frozenset(other for other in others if isinstance(other, Address))
     for side in sorted(sides, key=lambda one: isinstance(one, Pod) and one.ready is False):
         key: object = side
         if isinstance(side, Pod):
-            labels = tuple(sorted(side.labels.values.items()))
-            addresses = side.addresses if world.by_address else bool(side.addresses)
-            key = (side.namespace, labels, side.ports, side.host_network, addresses)
+            labels = tuple(side.labels.values.get(key) for key in world.told_apart_by)
+            addresses = side.addresses if world.by_address else families_of(world.network, side)
+            own_node = outside and world.policies.own_node(side) & outside
+            key = (side.namespace, labels, side.ports, side.host_network, bool(side.addresses), addresses, own_node)
         chosen.setdefault(key, side)
-    return list(chosen.values())[:_MOST_SIDES]
+    return list(chosen.values())
 
 
 def _without_destination(
@@ -191,6 +202,23 @@ def _differences(flows: Sequence[Flow], worst: Flow) -> Iterator[Obstacle]:
         yield Obstacle("differs-between-pods", message, described(worst.destination))
     if worst.denied_family:
         yield Obstacle("family-denied", f"over IPv{worst.denied_family} it is denied", described(worst.destination))
+
+
+def _returned(world: World, service: Service | None, found: Flow, protocol: str, number: int) -> Flow:
+    """What holds for a pod that is sent back to itself: that it always reaches itself is not said of a Service."""
+    pod = found.source
+    if not service or service.headless or not isinstance(pod, Pod) or pod != found.destination or pod.replicas > 1:
+        return found
+    as_others = replace(pod, replicas=2)
+    other = flow(world.policies, as_others, as_others, protocol, number)
+    if other.verdict is Verdict.ALLOWED:
+        return found
+    said = f"whether {described(pod)} reaches itself through {service.resource} in spite of policies is not defined"
+    egress, ingress = (
+        one if one.verdict is Verdict.ALLOWED else DirectionAnswer(Verdict.UNKNOWN, said, unknowns=(said,))
+        for one in (other.egress, other.ingress)
+    )
+    return replace(found, verdict=Verdict.UNKNOWN, egress=egress, ingress=ingress)
 
 
 def _translated(world: World, service: Service | None, found: Flow, protocol: str, wanted: str) -> Flow:

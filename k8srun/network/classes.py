@@ -90,7 +90,7 @@ class Space:
         self.network = network
         self.ports = PortAtoms(network)
         self.addresses = AddressAtoms(network, also)
-        self._used = _used_labels(network.policies)
+        self._used = used_labels(network.policies)
         self.classes: list[PodClass] = []
         self.class_of_bit: dict[int, int] = {}
         self.pods = self.hosts = self.unaddressed = self.unread = self._pairs = 0
@@ -252,7 +252,7 @@ class Space:
         return Members(sure, maybe | unknown)
 
 
-def _used_labels(policies: Iterable[Policy]) -> dict[bool, dict[str, set[str]]]:
+def used_labels(policies: Iterable[Policy]) -> dict[bool, dict[str, set[str]]]:
     """The keys that selectors name, with the values: of pods (False) and of namespaces (True)."""
     used: dict[bool, dict[str, set[str]]] = {False: {}, True: {}}
     policies = tuple(policies)

@@ -34,6 +34,7 @@ class Service:
         selector: None for a Service without one: its endpoints are made by somebody else.
         pods: those that the selector selects, ready or not.
         endpoints: addresses of its EndpointSlices that belong to none of these pods.
+        unready: whether clients are sent to its pods before these are ready.
         headless: it has no address of its own: clients reach the pods on the port that these listen on.
     """
 
@@ -46,6 +47,7 @@ class Service:
     external_name: str
     headless: bool
     local: bool
+    unready: bool
     pods: tuple[Pod, ...]
     endpoints: tuple[Address, ...]
 
@@ -105,6 +107,7 @@ def _service(item: JsonObject, pods: Iterable[Pod], slices: Iterable[JsonObject]
         text(spec.get("externalName")),
         "None" in given,
         spec.get("externalTrafficPolicy") == "Local",
+        spec.get("publishNotReadyAddresses") is True,
         chosen,
         tuple(address for address in _endpoints(slices) if address not in theirs),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from k8srun.errors import InputError
@@ -18,7 +18,7 @@ from k8srun.text import visible
 
 _BRACKETS = re.compile(r"(?P<namespace>[^/\[\]]+)/(?P<name>[^/\[\]]+)\[(?P<kind>[A-Za-z]+)\]")
 _DOMAIN = re.compile(r"(?=.*[a-z])(\*\.)?([a-z0-9_]([-a-z0-9_]*[a-z0-9])?\.)+[a-z0-9-]+\.?", re.IGNORECASE)
-_SERVICE_NAME = re.compile(r"(?P<name>[^.]+)\.(?P<namespace>[^.]+)\.svc(\..+)?")
+_IN_CLUSTER = re.compile(r"(?P<name>[^/]+?)\.(?P<kind>svc|pod)(\.cluster\.local)?\.?", re.IGNORECASE)
 _HELP = "Give NAMESPACE/NAME, NAMESPACE/NAME[KIND], KIND/NAMESPACE/NAME, namespace/NAME, an IP address or a DNS name."
 
 
@@ -52,15 +52,53 @@ def resolve(world: World, text: str) -> Target:
     address = parse_address(text)
     if address:
         return _address(world, text)
-    named = _SERVICE_NAME.fullmatch(text)
-    if named:
-        return _service(world, named["namespace"], named["name"])
     kind, namespace, name = _parts(text)
     if name:
         return _object(world, kind, namespace, name)
     if _DOMAIN.fullmatch(text):
-        return Target(text, (Name(text),), by_name=True)
+        return _in_cluster(world, text) or Target(text, (Name(text),), by_name=True)
     raise InputError(f"{visible(text, limit=80)!r} names no end of a connection", do=_HELP)
+
+
+def _in_cluster(world: World, text: str, asked: tuple[Service, ...] = ()) -> Target | None:
+    """What the cluster's own DNS gives for a name; None for a name of the outside.
+
+    A short name (`db.shop`) is of the cluster if there is such a namespace, unless a final dot says that it is whole.
+
+    Args:
+        asked: the Services whose external names have led here.
+    """
+    full = _IN_CLUSTER.fullmatch(text)
+    parts = (full["name"] if full else text.rstrip(".")).lower().split(".")
+    if full and full["kind"].lower() == "pod":
+        return _address_name(world, parts[0])
+    short = not text.endswith(".") and parts[-1] in world.network.namespaces
+    if len(parts) in {2, 3} and (full or short):
+        *host, name, namespace = parts
+        found = _service(world, namespace, name, asked=asked)
+        return _pod_of_service(found, host[0]) if host else found
+    if full or text.lower().rstrip(".").endswith(".cluster.local"):
+        raise InputError(f"{visible(text, limit=80)} is no name that the cluster's DNS gives", do=_HELP)
+    return None
+
+
+def _address_name(world: World, name: str) -> Target:
+    """`10-1-0-7` of `10-1-0-7.shop.pod.cluster.local`."""
+    for separator in (".", ":"):
+        address = name.replace("-", separator)
+        if parse_address(address):
+            return replace(_address(world, address), by_name=True)
+    raise InputError(f"{visible(name, limit=80)} is no address written with hyphens", do=_HELP)
+
+
+def _pod_of_service(found: Target, host: str) -> Target:
+    """A pod that has a name of its own below its Service's; a StatefulSet that stands for its pods has them all."""
+    pods = [side for side in found.sides if isinstance(side, Pod)]
+    own = next((pod for pod in pods if host == pod.name or re.fullmatch(re.escape(pod.name) + r"-\d+", host)), None)
+    if own is None:
+        said = f"no pod of {found.name} is called {visible(host, limit=80)}"
+        raise InputError(said, do=_near(host, [pod.name for pod in pods]))
+    return Target(own.id, (own,), by_name=True)
 
 
 def _object(world: World, kind: str, namespace: str, name: str) -> Target:
@@ -130,17 +168,26 @@ def _pods(world: World, kind: str, namespace: str, name: str) -> list[Pod]:
     return next((pods for owner, pods in owners.items() if kind in {"", owner.lower()}), [])
 
 
-def _service(world: World, namespace: str, name: str, *, by_name: bool = True) -> Target:
+def _service(
+    world: World, namespace: str, name: str, *, by_name: bool = True, asked: tuple[Service, ...] = ()
+) -> Target:
     service = world.services.get((namespace, name))
     if service is None:
         raise _nothing(world, f"{namespace}/{name}", "service", namespace, name)
-    return Target(
-        f"{namespace}/{name}[Service]",
-        (*service.pods, *service.endpoints) if service.type != "ExternalName" else (Name(service.external_name),),
-        service,
-        by_name=by_name,
-        obstacles=tuple(_of_service(service)),
-    )
+    called, obstacles = f"{namespace}/{name}[Service]", tuple(_of_service(service))
+    if service.type != "ExternalName":
+        return Target(called, (*service.pods, *service.endpoints), service, by_name=by_name, obstacles=obstacles)
+    try:
+        if any(service is one for one in asked):
+            raise InputError("the external names lead back to it")
+        meant = _in_cluster(world, service.external_name, (*asked, service))
+    except InputError as error:
+        said = f"it is a name for {visible(service.external_name, limit=80)}, which leads nowhere: {error.what}"
+        nowhere = Obstacle("external-name", said, service.resource, True, "Correct its externalName.")
+        return Target(called, (), service, by_name=True, obstacles=(nowhere,))
+    if meant is None:
+        return Target(called, (Name(service.external_name),), service, by_name=True, obstacles=obstacles)
+    return replace(meant, name=called, by_name=True, obstacles=(*obstacles, *meant.obstacles))
 
 
 def _ingress(world: World, namespace: str, name: str) -> Target:
@@ -180,6 +227,8 @@ def _of_service(service: Service) -> Iterator[Obstacle]:
     elif service.selector is not None and not service.pods:
         message = f"its selector {service.selector} matches no pod of {service.namespace}"
         yield Obstacle("service-selector-matches-nothing", message, where, True, "Compare it with the pods' labels.")
+    elif service.unready:
+        return
     elif service.pods and all(pod.ready is False for pod in service.pods):
         message = f"none of its pods is ready: {_some(pod.name for pod in service.pods)}"
         yield Obstacle("pods-not-ready", message, where, True, "Find out why their readiness probes fail.")

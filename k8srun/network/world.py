@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from k8srun.network.classes import used_labels
 from k8srun.network.cluster import IpBlocks, Network, read_network
 from k8srun.network.cni import Cni, detect
 from k8srun.network.decision import Policies
@@ -25,5 +26,6 @@ class World:
         for pod in self.network.pods:
             kind, _, name = pod.owner.partition("/")
             self.workloads.setdefault((pod.namespace, name), {}).setdefault(kind, []).append(pod)
+        self.told_apart_by = sorted(used_labels(self.network.policies)[False])
         rules = (rule for policy in self.network.policies for rules in policy.rules.values() for rule in rules)
         self.by_address = any(isinstance(peer, Addresses) for rule in rules for peer in rule.peers or ())

@@ -1,0 +1,108 @@
+"""The ends of a question: names of the cluster's DNS, Services of every type, and many pods as one end."""
+
+from __future__ import annotations
+
+import pytest
+
+from k8srun.errors import InputError
+from k8srun.network.asking import ask
+from k8srun.network.decision import Verdict
+from k8srun.network.world import World
+from tests.network.cluster import DENY, SHOP, namespace, pod, policy, service, snapshot
+from tests.network.test_questions import NODE, asked, ids, owned
+
+PAY = (
+    namespace("pay")
+    + "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db, namespace: pay}\nspec: {replicas: 2, template:"
+    " {metadata: {labels: {app: db}}, spec: {containers: [{name: c, image: x, ports: [{containerPort: 5432}]}]}}}"
+    "\n---\n"
+    + service("pay/db", {"app": "db"}, port="80", target="5432", clusterIP="None")
+    + policy("pay/db", "{podSelector: {}, ingress: [{ports: [{port: 443}]}]}")
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["db.pay", "db.pay.svc", "db.pay.svc.cluster.local.", "db-1.db.pay.svc.cluster.local", "db-0.db.pay"]
+)
+def test_a_name_of_the_clusters_dns_is_its_service_or_pod_and_never_taken_for_the_outside(name):
+    answer = asked(SHOP, PAY, destination=name)
+    assert (answer.verdict, answer.ingress.isolated_by) == (Verdict.DENIED, ("NetworkPolicy pay/db",))
+
+
+def test_a_name_made_of_an_address_is_the_pod_that_has_it():
+    assert asked(SHOP, PAY, destination="10-1-0-4.shop.pod.cluster.local").destination == "shop/db[Pod]"
+
+
+@pytest.mark.parametrize(
+    "name", ["nosuch.pay", "nosuch.pay.svc", "db-x.db.pay.svc", "a.b.c.d.svc", "x.pod.cluster.local", "y.cluster.local"]
+)
+def test_a_name_of_the_clusters_dns_that_nothing_has_is_an_error(name):
+    with pytest.raises(InputError):
+        asked(SHOP, PAY, destination=name)
+
+
+def test_a_final_dot_makes_a_name_one_of_the_outside_whatever_namespaces_there_are():
+    assert asked(SHOP, PAY, destination="nosuch.pay.").destination == "nosuch.pay."
+
+
+def named(name, target):
+    return service(name, {}, type="ExternalName", externalName=target)
+
+
+def test_an_external_name_of_the_cluster_is_the_service_that_it_leads_to():
+    answer = asked(SHOP, PAY, named("shop/ext", "db.pay.svc.cluster.local"), destination="shop/ext")
+    assert (answer.verdict, answer.destination) == (Verdict.DENIED, "shop/ext[Service]")
+    assert "external-name" in ids(answer)
+
+
+@pytest.mark.parametrize("target", ["nosuch.pay.svc.cluster.local", "ext.shop.svc.cluster.local"])
+def test_an_external_name_that_leads_nowhere_or_back_is_unknown_and_blocks(target):
+    answer = asked(SHOP, PAY, named("shop/ext", target), destination="shop/ext")
+    assert answer.verdict is Verdict.UNKNOWN
+    assert any(one.blocks for one in answer.obstacles if one.id == "external-name")
+
+
+def test_clients_of_a_headless_service_reach_the_port_that_they_ask_for_and_no_other():
+    open_443 = [SHOP, PAY]
+    assert asked(*open_443, destination="pay/db", port="443").verdict is Verdict.ALLOWED
+    answer = asked(*open_443, destination="pay/db", port="80")
+    assert (answer.port, answer.verdict) == (80, Verdict.DENIED)
+    assert "port-not-declared" in ids(answer)
+    assert asked(*open_443, destination="pay/db", port="").port == 5432
+
+
+def test_a_pod_that_its_service_sends_back_to_itself_is_unknown_where_policies_would_matter():
+    own = service("shop/web", {"app": "web"})
+    assert asked(SHOP, own, destination="shop/web", port="").verdict is Verdict.ALLOWED
+    assert asked(SHOP, own, destination="service/shop/web", port="").verdict is Verdict.ALLOWED
+    answer = asked(SHOP, own, policy("shop/deny", DENY), destination="service/shop/web", port="")
+    assert (answer.verdict, "not defined" in answer.ingress.reason) == (Verdict.UNKNOWN, True)
+
+
+def test_of_very_many_pods_that_policies_tell_apart_an_allowed_is_unknown_and_said_so():
+    many = "".join(pod(f"shop/x-{n}", f"10.2.{n // 250}.{n % 250}", app="x", turn=str(n)) for n in range(70))
+    blocks = policy(
+        "shop/p", "{podSelector: {matchLabels: {app: x}}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}"
+    )
+    answer = asked(SHOP, many, blocks, destination="shop/", port="80")
+    assert (answer.verdict, "not-all-compared" in ids(answer)) == (Verdict.UNKNOWN, True)
+    # Labels that no policy names tell nobody apart, however many there are.
+    assert "not-all-compared" not in ids(asked(SHOP, many, destination="shop/", port="80"))
+
+
+def test_of_pods_on_two_nodes_that_one_of_the_nodes_asks_for_the_worst_answer_stands():
+    two = pod("shop/db-0", "10.1.0.5", node="n1", app="d") + pod("shop/db-1", "10.1.0.6", node="n2", app="d")
+    two = two.replace("labels:", owned("StatefulSet", "two"))
+    answer = ask(
+        World(snapshot(namespace("shop"), NODE, two, policy("shop/deny", DENY))), "192.168.0.1", "shop/two", port="80"
+    )
+    assert answer.verdict is Verdict.DENIED
+    assert "differs-between-pods" in ids(answer)
+
+
+def test_pods_that_are_not_ready_are_no_obstacle_where_their_service_says_so():
+    slow = namespace("shop") + pod("shop/slow", "10.1.0.5", ["http=8080"], ready=False, app="slow")
+    said = asked(
+        SHOP, slow, service("shop/s", {"app": "slow"}, publishNotReadyAddresses=True), destination="shop/s", port="80"
+    )
+    assert "pods-not-ready" not in ids(said)
