@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from k8srun.assessment.scene import Scene
 from k8srun.assessment.symptoms import diagnose as front_door
 from k8srun.diagnosis import CauseStatus
+from k8srun.kinds import NETWORK_POLICY
 from k8srun.lab import HEALTHY, incidents
 from k8srun.network.diagnosis import diagnose
 from k8srun.network.diagnosis_case import Ends
 from k8srun.network.diagnosis_names import TITLES as OTHER_TITLES
 from k8srun.network.diagnosis_policies import TITLES as POLICY_TITLES
 from k8srun.network.diagnosis_survey import survey
+from k8srun.network.difference import with_objects
 from k8srun.network.symptoms import read
-from k8srun.snapshot import Snapshot
+from k8srun.snapshot import Area, Gap, GapReason, Snapshot
 from k8srun.sources.collect import read_lab
 
 KNOWN = tuple(one for one in incidents() if one.domain == "network")
@@ -150,3 +154,52 @@ def test_what_a_text_names_can_never_run_in_a_suggested_command(labs):
     assert commands
     assert not [one for one in commands if "$(reboot)" in one.replace("'$(reboot)'", "") and "'" not in one]
     assert not [one for one in commands if "; reboot" in one and "'8080; reboot'" not in one]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port"),
+    [
+        ("monitoring/grafana", "payments/api", "9102"),  # the rule is for Prometheus
+        ("shop/cart", "payments/api", "9102"),  # the rule lets it in on 8080
+        ("platform/ci-runner", "shop/web", "8080"),  # the rule is for another namespace
+    ],
+)
+def test_a_rule_for_somebody_else_that_misses_by_one_field_is_no_mistake(source, destination, port, labs):
+    lab = labs[HEALTHY]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    found = diagnose(scene.network, read("i/o timeout"), Ends(source, destination, port))
+
+    confirmed = {cause.id for cause in found.confirmed}
+    assert "ingress-not-allowed" in confirmed
+    assert confirmed <= {"ingress-not-allowed", "egress-not-allowed", "dns-egress-closed"}
+
+
+def test_policies_that_could_not_be_read_leave_the_causes_open_with_the_reason(labs):
+    lab = labs["policy-label-typo"]
+    snapshot = read_lab(lab, lab.now)
+    gap = Gap(Area.OBJECTS, str(NETWORK_POLICY), GapReason.FORBIDDEN, "networkpolicies is forbidden")
+    blind = replace(
+        snapshot,
+        objects={kind: items for kind, items in snapshot.objects.items() if kind != NETWORK_POLICY},
+        gaps=(*snapshot.gaps, gap),
+    )
+    found = diagnose(Scene(blind, lab.now).network, read(lab.symptom), asked(lab.incident))
+
+    assert found.confirmed == ()
+    ingress = next(cause for cause in found.causes if cause.id == "ingress-not-allowed")
+    assert ingress.status is CauseStatus.OPEN
+    assert "networkpolicies is forbidden" in ingress.evidence[0].fact
+
+
+def test_another_layer_keeps_an_allowed_connection_from_being_ruled_out(labs):
+    lab = labs[HEALTHY]
+    snapshot = read_lab(lab, lab.now)
+    metadata = {"name": "l7", "namespace": "shop"}
+    cilium = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": metadata}
+    layered = with_objects(snapshot, [cilium])
+    found = diagnose(Scene(layered, lab.now).network, read("i/o timeout"), Ends("shop/web", "shop/cart", "8080"))
+
+    status = {cause.id: cause.status for cause in found.causes}
+    assert status["another-layer"] is CauseStatus.OPEN
+    assert status["ingress-not-allowed"] is CauseStatus.OPEN
+    assert found.confirmed == ()
