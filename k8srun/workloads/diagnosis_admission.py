@@ -19,6 +19,7 @@ from k8srun.kinds import (
 from k8srun.snapshot import Need, resource_name
 from k8srun.text import visible
 from k8srun.workloads.diagnosis_judgement import Judgement, confirmed, message_of, ruled_out
+from k8srun.workloads.diagnosis_shapes import mapping, mappings
 from k8srun.workloads.diagnosis_view import Case
 from k8srun.workloads.policy import LATEST, LevelVersion, parse_level, parse_version, policy_of
 from k8srun.workloads.standards.evaluate import evaluate
@@ -32,7 +33,7 @@ def pod_security(case: Case) -> Judgement:
     namespace = case.snapshot.find(NAMESPACE, case.namespace) if case.namespace else None
     evidence = [message_of(case)]
     if namespace is not None:
-        enforced = policy_of((namespace.get("metadata") or {}).get("labels") or {})[0].enforce
+        enforced = policy_of(mapping(namespace, "metadata", "labels"))[0].enforce
         evidence.append(Evidence(f"the namespace enforces {enforced}", f"Namespace {case.namespace}"))
     if case.template is None or wanted is None:
         return confirmed(*evidence, **level)
@@ -64,8 +65,7 @@ def quota(case: Case) -> Judgement:
     item = case.snapshot.find(RESOURCE_QUOTA, name, case.namespace)
     if item is None:
         return confirmed(message_of(case))
-    status = item.get("status") or {}
-    hard, used = status.get("hard") or {}, status.get("used") or {}
+    hard, used = mapping(item, "status", "hard"), mapping(item, "status", "used")
     said = ", ".join(f"{resource} {used.get(resource, '?')} of {most}" for resource, most in sorted(hard.items()))
     return confirmed(
         message_of(case), Evidence(f"used: {visible(said, limit=500)}", resource_name(RESOURCE_QUOTA, item))
@@ -76,9 +76,9 @@ def limit_range(case: Case) -> Judgement:
     found = (
         Evidence(f"a LimitRange bounds {visible(str(limit.get('type')), limit=40)}", resource_name(LIMIT_RANGE, item))
         for item in case.snapshot.of(LIMIT_RANGE)
-        if (item.get("metadata") or {}).get("namespace") == case.namespace
-        for limit in (item.get("spec") or {}).get("limits") or ()
-        if isinstance(limit, dict) and (limit.get("max") or limit.get("min") or limit.get("maxLimitRequestRatio"))
+        if mapping(item, "metadata").get("namespace") == case.namespace
+        for limit in mappings(mapping(item, "spec").get("limits"))
+        if (limit.get("max") or limit.get("min") or limit.get("maxLimitRequestRatio"))
     )
     return confirmed(message_of(case), *found)
 
@@ -90,8 +90,8 @@ def webhook(case: Case) -> Judgement:
 def _configurations(case: Case) -> Iterator[Evidence]:
     for kind in (VALIDATING_WEBHOOK, MUTATING_WEBHOOK):
         for item in case.snapshot.of(kind):
-            for entry in item.get("webhooks") or ():
-                if isinstance(entry, dict) and entry.get("name") == case.symptom.get("name"):
+            for entry in mappings(item.get("webhooks")):
+                if entry.get("name") == case.symptom.get("name"):
                     policy = visible(str(entry.get("failurePolicy") or "Fail"), limit=20)
                     yield Evidence(f"the webhook has failurePolicy {policy}", resource_name(kind, item))
 

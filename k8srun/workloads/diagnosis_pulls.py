@@ -8,6 +8,7 @@ from k8srun.kinds import NODE, SECRET
 from k8srun.snapshot import Need
 from k8srun.text import plural, visible
 from k8srun.workloads.diagnosis_judgement import Judgement, confirmed, message_of, ruled_out, still_open
+from k8srun.workloads.diagnosis_shapes import mapping
 from k8srun.workloads.diagnosis_view import Case
 from k8srun.workloads.image_digests import running_images
 from k8srun.workloads.images import ImageReference, parse_image
@@ -130,7 +131,7 @@ def egress_blocked(case: Case) -> Judgement:
 def wrong_platform(case: Case) -> Judgement:
     node = str((case.template.spec if case.template else {}).get("nodeName") or "")
     item = case.snapshot.find(NODE, node) if node else None
-    info = ((item or {}).get("status") or {}).get("nodeInfo") or {}
+    info = mapping(item, "status", "nodeInfo")
     if not info:
         return confirmed(message_of(case))
     platform = f"{info.get('operatingSystem')}/{info.get('architecture')}"

@@ -12,6 +12,7 @@ from k8srun.kinds import CONFIG_MAP, SECRET
 from k8srun.snapshot import Need
 from k8srun.text import visible
 from k8srun.workloads.diagnosis_judgement import Judgement, confirmed, message_of, ruled_out, still_open
+from k8srun.workloads.diagnosis_shapes import mapping, mappings
 from k8srun.workloads.diagnosis_view import Case
 from k8srun.workloads.security_context import ContainerContext, effective_contexts
 
@@ -70,7 +71,7 @@ def configuration_object(case: Case) -> Judgement:
     item = case.snapshot.find(kind, name, case.namespace)
     if item is None:
         return confirmed(message_of(case), Evidence(f"there is no {kind} {case.namespace}/{name}", "the snapshot"))
-    keys = sorted({**(item.get("data") or {}), **(item.get("binaryData") or {})})
+    keys = sorted({*mapping(item, "data"), *mapping(item, "binaryData")})
     where = f"{kind} {case.namespace}/{name}"
     if key and key not in keys:
         return confirmed(message_of(case), Evidence(f"it has the keys {', '.join(keys) or 'none'}, not {key}", where))
@@ -178,7 +179,7 @@ def file_of_another_user(case: Case) -> Judgement:
         return ruled_out("it may run as root with DAC_OVERRIDE: file permissions do not hold it", case.place)
     mount = _mount_of(case, path)
     spec = case.template.spec if case.template else {}
-    group = (spec.get("securityContext") or {}).get("fsGroup")
+    group = mapping(spec, "securityContext").get("fsGroup")
     user = f"user {context.user}" if context.user is not None else "the image's user"
     if mount is not None and group is None:
         fact = f"{path} is in the volume {mount.get('name')}, it runs as {user}, and the pod sets no fsGroup"
@@ -190,7 +191,7 @@ def file_of_another_user(case: Case) -> Judgement:
 
 
 def memory_limit(case: Case) -> Judgement:
-    limit = ((case.container.get("resources") or {}).get("limits") or {}).get("memory")
+    limit = mapping(case.container, "resources", "limits").get("memory")
     fact = (Evidence(f"limits.memory is {visible(str(limit), limit=40)}", case.place),) if limit else ()
     return confirmed(message_of(case), *fact)
 
@@ -212,13 +213,13 @@ def process_fails(case: Case) -> Judgement:
 
 def exit_code(case: Case) -> int | None:
     """The exit code of the container's last end, where its status has one."""
-    status = (case.template.item.get("status") or {}) if case.template and case.template.is_pod else {}
-    for entry in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
+    status = mapping(case.template.item, "status") if case.template and case.template.is_pod else {}
+    for entry in (*mappings(status.get("containerStatuses")), *mappings(status.get("initContainerStatuses"))):
         if case.trouble and entry.get("name") == case.trouble.container:
             for place in ("state", "lastState"):
-                ended = (entry.get(place) or {}).get("terminated") or {}
-                if isinstance(ended.get("exitCode"), int):
-                    return int(ended["exitCode"])
+                code = mapping(entry, place, "terminated").get("exitCode")
+                if isinstance(code, int):
+                    return code
     return None
 
 
@@ -234,23 +235,19 @@ def _context(case: Case) -> ContainerContext | None:
 
 
 def _declared_ports(case: Case) -> list[int]:
-    ports = case.container.get("ports") or ()
-    return [
-        port["containerPort"]
-        for port in ports
-        if isinstance(port, Mapping) and isinstance(port.get("containerPort"), int)
-    ]
+    ports = (port.get("containerPort") for port in mappings(case.container.get("ports")))
+    return [port for port in ports if isinstance(port, int)]
 
 
 def _mount_of(case: Case, path: str) -> Mapping[str, Any] | None:
     """The volume mount that a path lies in, the innermost of several."""
-    mounts = [mount for mount in case.container.get("volumeMounts") or () if isinstance(mount, Mapping)]
+    mounts = mappings(case.container.get("volumeMounts"))
     holding = [mount for mount in mounts if f"{path}/".startswith(f"{str(mount.get('mountPath') or '/').rstrip('/')}/")]
     return max(holding, key=lambda mount: len(str(mount.get("mountPath"))), default=None)
 
 
 def _volume_kind(case: Case, name: str) -> str:
-    for volume in (case.template.spec.get("volumes") or ()) if case.template else ():
-        if isinstance(volume, Mapping) and volume.get("name") == name:
+    for volume in mappings(case.template.spec.get("volumes")) if case.template else ():
+        if volume.get("name") == name:
             return next((key for key in volume if key != "name"), "emptyDir")
     return ""

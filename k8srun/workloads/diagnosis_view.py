@@ -12,6 +12,7 @@ from k8srun.kinds import DEPLOYMENT, EVENT, REPLICA_SET, Kind, kind_of
 from k8srun.pods import TEMPLATE_PATHS, Owners, PodTemplate, containers, pod_template, pods
 from k8srun.snapshot import JsonObject, Snapshot
 from k8srun.text import visible
+from k8srun.workloads.diagnosis_shapes import mapping, mappings, text
 from k8srun.workloads.symptoms import Symptom, read
 
 _OUT_OF_MEMORY = 137
@@ -79,17 +80,17 @@ class View:
 
     def _of_pods(self) -> Iterator[Trouble]:
         for pod in pods(self.snapshot):
-            status = _mapping(pod.item.get("status"))
+            status = mapping(pod.item.get("status"))
             if status.get("phase") == "Succeeded":
                 continue
-            yield from _trouble(pod, "", _said(status), f"status of {pod.ref}", _text(status, "startTime"))
-            for condition in _mappings(status.get("conditions")):
+            yield from _trouble(pod, "", _said(status), f"status of {pod.ref}", text(status, "startTime"))
+            for condition in mappings(status.get("conditions")):
                 if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
                     where = f"condition PodScheduled of {pod.ref}"
-                    yield from _trouble(pod, "", _said(condition), where, _text(condition, "lastTransitionTime"))
+                    yield from _trouble(pod, "", _said(condition), where, text(condition, "lastTransitionTime"))
             for entry in (
-                *_mappings(status.get("initContainerStatuses")),
-                *_mappings(status.get("containerStatuses")),
+                *mappings(status.get("initContainerStatuses")),
+                *mappings(status.get("containerStatuses")),
             ):
                 yield from _of_container(pod, entry)
 
@@ -97,30 +98,30 @@ class View:
         """Warnings, the newest first: the last `Failed` tells why an image is not pulled."""
         warnings = [event for event in self.snapshot.of(EVENT) if event.get("type") == "Warning"]
         for event in sorted(warnings, key=_last_seen, reverse=True):
-            about = _mapping(event.get("involvedObject"))
-            kind = kind_of(_text(about, "apiVersion"), _text(about, "kind"))
-            item = self.snapshot.find(kind, _text(about, "name"), _text(about, "namespace"))
+            about = mapping(event.get("involvedObject"))
+            kind = kind_of(text(about, "apiVersion"), text(about, "kind"))
+            item = self.snapshot.find(kind, text(about, "name"), text(about, "namespace"))
             template = _template(kind, item) if item else None
             if template is None or (template.is_pod and not _in_trouble(item or {})):
                 continue  # what the event is about has gone, or has recovered
             if not template.is_pod and _has_all_pods(item or {}):
                 continue
-            path = _text(about, "fieldPath")
+            path = text(about, "fieldPath")
             container = path.partition("{")[2].rstrip("}")
-            where = f"event {_text(event, 'reason')} of {template.ref}"
-            since = _text(event, "firstTimestamp") or _text(event, "eventTime")
+            where = f"event {text(event, 'reason')} of {template.ref}"
+            since = text(event, "firstTimestamp") or text(event, "eventTime")
             yield from _trouble(self._top(template), container, _said(event), where, since)
 
     def _of_conditions(self) -> Iterator[Trouble]:
         """A workload whose pods are refused says so itself."""
         for kind in (DEPLOYMENT, REPLICA_SET):
             for item in self.snapshot.of(kind):
-                for condition in _mappings(_mapping(item.get("status")).get("conditions")):
+                for condition in mappings(mapping(item.get("status")).get("conditions")):
                     if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
                         template = _template(kind, item)
                         if template is not None:
                             where = f"condition ReplicaFailure of {template.ref}"
-                            since = _text(condition, "lastTransitionTime")
+                            since = text(condition, "lastTransitionTime")
                             yield from _trouble(self._top(template), "", _said(condition), where, since)
 
     def _top(self, template: PodTemplate) -> PodTemplate:
@@ -176,52 +177,52 @@ class Case:
 
     def effective(self, name: str) -> Any:
         """A field of the container's security context, else the pod's."""
-        own = _mapping(self.container.get("securityContext")).get(name)
+        own = mapping(self.container.get("securityContext")).get(name)
         spec = self.template.spec if self.template else {}
-        return own if own is not None else _mapping(spec.get("securityContext")).get(name)
+        return own if own is not None else mapping(spec.get("securityContext")).get(name)
 
 
 def _of_container(pod: PodTemplate, entry: Mapping[str, Any]) -> Iterator[Trouble]:
-    name = _text(entry, "name")
-    state, last = _mapping(entry.get("state")), _mapping(entry.get("lastState"))
-    if entry.get("ready") and not _mapping(state.get("waiting")):
+    name = text(entry, "name")
+    state, last = mapping(entry.get("state")), mapping(entry.get("lastState"))
+    if entry.get("ready") and not mapping(state.get("waiting")):
         return
-    for place, ended in (("state", _mapping(state.get("terminated"))), ("lastState", _mapping(last.get("terminated")))):
+    for place, ended in (("state", mapping(state.get("terminated"))), ("lastState", mapping(last.get("terminated")))):
         if ended and ended.get("exitCode") != 0:
             where = f"{place} of container {name} of {pod.ref}"
-            yield from _trouble(pod, name, _said(ended), where, _text(ended, "startedAt"))
+            yield from _trouble(pod, name, _said(ended), where, text(ended, "startedAt"))
             if ended.get("exitCode") == _OUT_OF_MEMORY and ended.get("reason") == "OOMKilled":
                 return
-    waiting = _mapping(state.get("waiting"))
+    waiting = mapping(state.get("waiting"))
     if waiting and waiting.get("reason") not in {"ContainerCreating", "PodInitializing"}:
         yield from _trouble(pod, name, _said(waiting), f"state of container {name} of {pod.ref}", "")
 
 
-def _trouble(template: PodTemplate, container: str, text: str, where: str, since: str) -> Iterator[Trouble]:
-    symptom = read(text) if text else None
+def _trouble(template: PodTemplate, container: str, said: str, where: str, since: str) -> Iterator[Trouble]:
+    symptom = read(said) if said else None
     if symptom:
         yield Trouble(symptom, template, container, where, visible(since, limit=40))
 
 
 def _said(entry: Mapping[str, Any]) -> str:
     """Message, then reason: a message that tells the cause counts before the name of the state."""
-    return "\n".join(filter(None, (_text(entry, "message"), _text(entry, "reason"))))
+    return "\n".join(filter(None, (text(entry, "message"), text(entry, "reason"))))
 
 
 def _in_trouble(pod: JsonObject) -> bool:
     """Whether a pod has not come up: of one that runs and is ready, old warnings tell nothing."""
-    status = _mapping(pod.get("status"))
-    ready = [one for one in _mappings(status.get("conditions")) if one.get("type") == "Ready"]
+    status = mapping(pod.get("status"))
+    ready = [one for one in mappings(status.get("conditions")) if one.get("type") == "Ready"]
     return status.get("phase") != "Succeeded" and not any(one.get("status") == "True" for one in ready)
 
 
 def _has_all_pods(workload: JsonObject) -> bool:
-    wanted, status = _mapping(workload.get("spec")).get("replicas"), _mapping(workload.get("status"))
+    wanted, status = mapping(workload.get("spec")).get("replicas"), mapping(workload.get("status"))
     return isinstance(wanted, int) and wanted > 0 and status.get("replicas") == wanted
 
 
 def _last_seen(event: JsonObject) -> str:
-    return _text(event, "lastTimestamp") or _text(event, "eventTime") or _text(event, "firstTimestamp")
+    return text(event, "lastTimestamp") or text(event, "eventTime") or text(event, "firstTimestamp")
 
 
 def _template(kind: Kind, item: JsonObject) -> PodTemplate | None:
@@ -231,16 +232,3 @@ def _template(kind: Kind, item: JsonObject) -> PodTemplate | None:
         return pod_template(kind, item)
     except InputError:
         return None  # without a readable template nothing can be said of its pods
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: object) -> tuple[Mapping[str, Any], ...]:
-    return tuple(one for one in value if isinstance(one, Mapping)) if isinstance(value, list | tuple) else ()
-
-
-def _text(entry: Mapping[str, Any], name: str) -> str:
-    value = entry.get(name)
-    return value if isinstance(value, str) else ""

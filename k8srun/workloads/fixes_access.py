@@ -9,7 +9,7 @@ from k8srun.errors import InputError, RefusedError
 from k8srun.jsonpatch import Operation, find, pointer
 from k8srun.kinds import NAMESPACE, POD, SECRET, SERVICE_ACCOUNT
 from k8srun.plan import Plan, Question
-from k8srun.pods import TEMPLATE_PATHS, PodTemplate, pods, workloads
+from k8srun.pods import TEMPLATE_PATHS, PodTemplate, containers, pods, workloads
 from k8srun.snapshot import Gap, GapReason, JsonObject, Need, Snapshot, object_key
 from k8srun.text import plural
 from k8srun.workloads.admission import relabel
@@ -29,8 +29,10 @@ def pull_secret_plan(snapshot: Snapshot, template: PodTemplate, secret: str, *, 
         to_account: attach it to the ServiceAccount, for every pod that is made with it from now on.
 
     Raises:
-        InputError: the Secret is not there, cannot be used, or is for none of the workload's registries.
+        InputError: the Secret is not there, cannot be used, or is for none of the workload's registries; or the pod
+            spec cannot be read.
     """
+    read_subject(template)  # what cannot be read as a pod spec is refused before anything is made of it
     _require_useful(snapshot, template, secret)
     if to_account:
         return _to_account(snapshot, template, secret)
@@ -114,7 +116,7 @@ def _require_useful(snapshot: Snapshot, template: PodTemplate, secret: str) -> N
             do=f"Make it: kubectl -n {template.namespace} create secret docker-registry {secret}"
             " --from-file=.dockerconfigjson=FILE",
         )
-    images = [parse_image(str(one.get("image") or "")) for one in template.spec.get("containers") or ()]
+    images = [parse_image(str(one.get("image") or "")) for _, one in containers(template.spec)]
     if not any(pull_secrets(snapshot, trial).matching(image) for image in images):
         registries = ", ".join(key.host for key in found.keys)
         raise InputError(

@@ -394,3 +394,43 @@ def test_of_several_failures_of_a_pull_the_last_counts():
     last = event(f'Failed to pull image "{IMAGE}": toomanyrequests', "2026-01-01T01:00:00Z")
     found = diagnose("ImagePullBackOff", cluster(item, first, last), NOW)
     assert found.family == "pull-rate-limited"
+
+
+KEYS = [
+    "name",
+    "state",
+    "waiting",
+    "terminated",
+    "message",
+    "reason",
+    "exitCode",
+    "lastState",
+    "memory",
+    "limits",
+    "type",
+]
+KEYS += ["containerPort", "mountPath", "readOnly"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 3000) | st.sampled_from(["x", "", "web", "OOMKilled", "/data"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ["resources", "securityContext", "ports", "volumeMounts", "image", "env"]
+
+
+@given(
+    st.sampled_from([text for texts in SPELLINGS.values() for text in texts] + [row.message for row in CATALOGUE]),
+    st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4),
+    st.dictionaries(st.sampled_from(["securityContext", "volumes", "imagePullSecrets", "nodeName"]), JSON, max_size=3),
+    JSON,
+    JSON,
+)
+def test_objects_of_any_shape_are_judged_or_left_open_and_never_raise(text, own, spec, status, involved):
+    item = crashing({"containers": [{"name": "web", "image": IMAGE, **own}], **spec}, text)
+    other = {**pod("other", spec={"containers": status}), "status": status}
+    warning = {**event(text, "2026-01-01T00:00:00Z"), "involvedObject": involved, "lastTimestamp": status}
+    snapshot = cluster(
+        item, other, warning, {**deployment(), "status": status}, registry_secret("registry", "a.example")
+    )
+    diagnose(text, snapshot, NOW)
+    surveyed(snapshot)
