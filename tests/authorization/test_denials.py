@@ -81,14 +81,16 @@ def test_the_reason_keeps_all_of_its_lines_and_nothing_of_the_log_line_around_it
 
 
 def test_what_the_server_escaped_for_html_is_read_back_and_the_reason_is_left_alone():
-    text = CORE.replace("jane", "a&lt;b&gt;&amp;amp;") + ": x &lt; y"
+    text = CORE.replace("jane", "a&lt;b&gt;&amp;lt;") + ": x &lt; y"
     found = read(text)
-    assert found.identity.user == "a<b>&amp;"
+    assert found.identity.user == "a<b>&lt;"
     assert found.reason == "x &lt; y"
 
 
 def test_a_name_with_quotation_marks_is_read_whole():
     assert read(CORE.replace('"jane"', r'"ja\"ne\\ \u00e9"')).identity.user == 'ja"ne\\ é'
+    named = read(r'pods "a\"b \\" is forbidden: ' + CORE.partition(": ")[2].replace("list", "get"))
+    assert named.request.name == 'a"b \\'
 
 
 KINDS = {
