@@ -17,6 +17,7 @@ from k8srun.findings import Severity
 PRIVILEGED_NAMESPACES = frozenset({"kube-system"})
 """Where the control plane and the agents of nodes run: who runs or reads there has the cluster."""
 
+AUTHENTICATION = "authentication.k8s.io"
 _WRITE = ("create", "update", "patch")
 _READ = ("get", "list", "watch")
 _CONTROLLERS = ("deployments", "daemonsets", "statefulsets", "replicasets")
@@ -67,26 +68,23 @@ DANGERS: tuple[Danger, ...] = (
     Danger(
         "escalate-bind",
         "give itself any permission",
-        _H,
-        _probes(("escalate", "bind"), RBAC_GROUP, "clusterroles", "roles"),
         _C,
+        _probes(("escalate", "bind"), RBAC_GROUP, "clusterroles", "roles"),
     ),
     Danger(
         "impersonate",
         "act as somebody else",
-        _H,
+        _C,
         (
             *_probes(("impersonate",), "", "users", "groups", "serviceaccounts"),
-            *_probes(("impersonate",), "authentication.k8s.io", "uids", "userextras/any"),
+            *_probes(("impersonate",), AUTHENTICATION, "uids", "userextras/any"),
         ),
-        _C,
     ),
     Danger(
         "token-create",
         "make a token of any ServiceAccount there",
-        _H,
-        _probes(("create",), "", "serviceaccounts/token"),
         _C,
+        _probes(("create",), "", "serviceaccounts/token"),
     ),
     Danger(
         "csr-approval",
@@ -224,10 +222,17 @@ def dangers_of(rule: Rule) -> tuple[Danger, ...]:
         for danger in DANGERS
         if any(allows(open_rule, probe) and not (named and _is_nameless(probe)) for probe in danger.probes)
     ]
-    constrained = any(verb.startswith(("impersonate:", "impersonate-on:")) for verb in rule.verbs)
-    if constrained and BY_ID["impersonate"] not in found:
+    if BY_ID["impersonate"] not in found and _impersonates(rule):
         found.append(BY_ID["impersonate"])
     return tuple(found)
+
+
+def _impersonates(rule: Rule) -> bool:
+    """By what no probe can spell out: a verb of constrained impersonation, or the key of an extra field."""
+    if any(verb.startswith(("impersonate:", "impersonate-on:")) for verb in rule.verbs):
+        return True
+    extras = any(resource.startswith("userextras/") for resource in rule.resources)
+    return extras and "impersonate" in rule.verbs and AUTHENTICATION in rule.groups
 
 
 def _is_nameless(probe: Attributes) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from k8srun.authorization.attributes import MASTERS, Attributes, Identity
+from k8srun.authorization.attributes import MASTERS, NODE_PREFIX, Attributes, Identity
+from k8srun.authorization.dangers import AUTHENTICATION
 from k8srun.authorization.matching import uncovered
 from k8srun.authorization.model import RBAC_GROUP, Binding, Role, Rule
 from k8srun.authorization.rbac import Rbac
@@ -89,12 +90,34 @@ def impersonation_requests(target: Identity, *, uid: str = "", extra: Sequence[s
         if account
         else Attributes("impersonate", "", "users", name=target.user)
     )
-    group = "authentication.k8s.io"
     return (
         who,
         *(Attributes("impersonate", "", "groups", name=name) for name in target.groups),
-        *((Attributes("impersonate", group, "uids", name=uid),) if uid else ()),
-        *(Attributes("impersonate", group, "userextras", key) for key in extra),
+        *((Attributes("impersonate", AUTHENTICATION, "uids", name=uid),) if uid else ()),
+        *(Attributes("impersonate", AUTHENTICATION, "userextras", key) for key in extra),
+    )
+
+
+def constrained_impersonation_requests(target: Identity, request: Attributes) -> tuple[Attributes, ...]:
+    """The same for one request by constrained impersonation, which servers since 1.36 try before the legacy way.
+
+    Args:
+        target: of a ServiceAccount and of a node the groups that they have by themselves are left out.
+        request: what is to be done as `target`.
+    """
+    account = target.service_account
+    groups: tuple[str, ...] = ()
+    if account:
+        mode, who = "serviceaccount", Attributes("", AUTHENTICATION, "serviceaccounts", "", *account)
+    elif target.user.startswith(NODE_PREFIX):
+        mode = "arbitrary-node"
+        who = Attributes("", AUTHENTICATION, "nodes", name=target.user.removeprefix(NODE_PREFIX))
+    else:
+        mode, who, groups = "user-info", Attributes("", AUTHENTICATION, "users", name=target.user), target.groups
+    asked = (who, *(Attributes("", AUTHENTICATION, "groups", name=name) for name in groups))
+    return (
+        *(replace(one, verb=f"impersonate:{mode}") for one in asked),
+        replace(request, verb=f"impersonate-on:{mode}:{request.verb}"),
     )
 
 

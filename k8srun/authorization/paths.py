@@ -10,17 +10,23 @@ from dataclasses import dataclass
 
 from k8srun.authorization.attributes import MASTERS, Attributes
 from k8srun.authorization.dangers import dangers_of, is_everything, is_system
-from k8srun.authorization.model import ALL, RBAC_GROUP, Grant, Role, Rule, Subject
+from k8srun.authorization.matching import allows
+from k8srun.authorization.model import Grant, Role, Rule, Subject
 from k8srun.authorization.rbac import Rbac
-from k8srun.authorization.takeovers import Accounts, Key, identity_of, targets, ways_to
+from k8srun.authorization.takeovers import Accounts, Key, impersonated, targets, ways_to, writes_rbac
 from k8srun.snapshot import Snapshot
 
 GOAL = "cluster-admin"
 _DIRECT = {
-    "webhooks": "writes an admission webhook or policy that changes what others create",
     "nodes-proxy": "runs commands in every pod through the kubelets",
     "pv-create": "mounts a node's files through a PersistentVolume",
 }
+_MASTERS_KEYS = frozenset({("groups",), ("group", MASTERS)})
+_MUTATING = tuple(
+    Attributes(verb, "admissionregistration.k8s.io", resource, name="any" if verb != "create" else "")
+    for resource in ("mutatingwebhookconfigurations", "mutatingadmissionpolicies")
+    for verb in ("create", "update", "patch")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,27 +130,16 @@ class _Search:
         """The paths of one step: what a cluster-wide grant is enough for by itself."""
         actions = []
         if not grant.namespace:
-            if "escalate-bind" in powers and self._writes_rbac(grant):
+            if "escalate-bind" in powers and writes_rbac(grant, self.rbac):
                 actions.append("gives itself every permission")
-            if "impersonate" in powers and _impersonates_masters(grant.rule):
+            if "impersonate" in powers and not _MASTERS_KEYS.isdisjoint(impersonated(grant, self.rbac)):
                 actions.append(f"impersonates the group {MASTERS}")
+            if "webhooks" in powers and any(allows(grant.rule, probe) for probe in _MUTATING):
+                actions.append("writes an admission webhook or policy that changes what others create")
             actions += [action for danger, action in _DIRECT.items() if danger in powers]
         for action in actions[:1]:
             step = Step(grant.subject, action, GOAL, grant)
             yield AttackPath(grant.subject, (step,), grant, is_system(grant.binding, grant.subject))
-
-    def _writes_rbac(self, grant: Grant) -> bool:
-        """Whether `bind` or `escalate` is of use: there must be a binding or a role that it can write."""
-        names, verbs, resources = grant.rule.names, grant.rule.verbs, grant.rule.resources
-        if "clusterroles" not in resources and ALL not in resources:
-            return False
-        identity = identity_of(grant.subject)
-        binds = ("bind" in verbs or ALL in verbs) and (not names or GOAL in names)
-        asked = [Attributes("create", RBAC_GROUP, "clusterrolebindings")] if binds else []
-        if "escalate" in verbs or ALL in verbs:
-            asked += [Attributes(verb, RBAC_GROUP, "clusterroles", name=name)
-                      for verb in ("update", "patch") for name in names or ("any",)]  # fmt: skip
-        return any(self.rbac.grant(identity, request) for request in asked)
 
     def _before(self, found: AttackPath, namespaces: tuple[str, ...]) -> Iterator[AttackPath]:
         """The paths that begin one step before `found`: by whoever can act as its subject.
@@ -165,11 +160,3 @@ def _powers(role: Role) -> Iterator[tuple[Rule, tuple[str, ...]]]:
             ids = ("everything", *ids)
         if ids:
             yield rule, ids
-
-
-def _impersonates_masters(rule: Rule) -> bool:
-    return (
-        ("groups" in rule.resources or ALL in rule.resources)
-        and ("impersonate" in rule.verbs or ALL in rule.verbs)
-        and (not rule.names or MASTERS in rule.names)
-    )

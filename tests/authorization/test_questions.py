@@ -11,12 +11,11 @@ from k8srun.authorization.changes import permission_changes
 from k8srun.authorization.escalation import compound_requests, impersonation_requests
 from k8srun.authorization.model import Rule, Subject
 from k8srun.authorization.nearmisses import Miss, near_misses
-from k8srun.authorization.paths import attack_paths
 from k8srun.authorization.permissions import access_matrix, permissions_of
 from k8srun.authorization.usage import minimal_roles, read_audit, unused_grants
 from k8srun.authorization.whocan import who_can
-from tests.authorization.check_cases import GOOD, account, pod, token_secret
-from tests.authorization.cluster import ADMIN, authorization, binding, cluster_role, role, rule, urls
+from tests.authorization.check_cases import GOOD
+from tests.authorization.cluster import authorization, binding, cluster_role, role, rule, urls
 
 WEB = Identity.of_service_account("shop", "web")
 GET_PODS = Attributes("get", "", "pods", namespace="shop")
@@ -244,89 +243,4 @@ def test_impersonation_and_upgrades_need_more_than_one_permission():
     assert [item.verb for item in compound_requests(Attributes("patch", "", "pods"), creates=True)] == [
         "patch",
         "create",
-    ]
-
-
-STRONG = (
-    cluster_role("cluster-admin", ADMIN),
-    binding("", "operator", "ClusterRole cluster-admin", "ServiceAccount ops/operator"),
-    account("ops", "operator"),
-)
-
-
-@pytest.mark.parametrize(
-    ("rule_", "namespace", "more", "action"),
-    [
-        (rule("create", "pods"), "ops", (), "runs a pod as"),
-        (rule("patch", "deployments", group="apps"), "ops", (), "runs a workload as"),
-        (rule("create", "serviceaccounts/token"), "ops", (), "makes a token of"),
-        (rule("create", "serviceaccounts/token", names="operator"), "ops", (), "makes a token of"),
-        (rule("get", "secrets"), "ops", (token_secret("ops", "t", "operator"),), "reads the token Secret of"),
-        (rule("get", "secrets", names="t"), "ops", (token_secret("ops", "t", "operator"),), "reads the token"),
-        (rule("create", "pods/exec"), "ops", (pod("ops", "o", "operator"),), "runs a command in a pod of"),
-        (rule("patch", "pods"), "ops", (pod("ops", "o", "operator"),), "changes the image"),
-        (rule("impersonate", "serviceaccounts"), "ops", (), "impersonates ServiceAccount ops/operator"),
-        (rule("impersonate", "users"), "", (), "impersonates ServiceAccount ops/operator"),
-        (rule("impersonate", "groups"), "", (), "impersonates the group system:masters"),
-        (rule("create,bind", "clusterrolebindings,clusterroles", group="rbac.authorization.k8s.io"), "", (), "gives"),
-        (rule("update,escalate", "clusterroles", group="rbac.authorization.k8s.io"), "", (), "gives itself"),
-        (rule("create,update,approve", "certificatesigningrequests,certificatesigningrequests/approval,signers",
-              group="certificates.k8s.io"), "", (), "has a client certificate issued"),
-        (rule("patch", "mutatingwebhookconfigurations", group="admissionregistration.k8s.io"), "", (), "webhook"),
-        (rule("create", "nodes/proxy"), "", (), "kubelets"),
-    ],
-)  # fmt: skip
-def test_a_path_to_cluster_admin_is_found_with_the_grant_that_opens_it(rule_, namespace, more, action):
-    asked = authorization(
-        *STRONG, *more, cluster_role("r", rule_), binding(namespace, "b", "ClusterRole r", "User eve")
-    )
-
-    (path,) = [path for path in attack_paths(asked.rbac, asked.snapshot).paths if path.subject.name == "eve"]
-    assert action in path.steps[0].action
-    assert path.steps[0].grant.binding.name == "b"
-
-
-@pytest.mark.parametrize(
-    ("rule_", "namespace", "more"),
-    [
-        (rule("create", "pods"), "shop", ()),
-        (rule("create", "serviceaccounts/token", names="other"), "ops", ()),
-        (rule("get", "secrets"), "ops", ()),
-        (rule("get", "secrets", names="other"), "ops", (token_secret("ops", "t", "operator"),)),
-        (rule("create", "pods/exec"), "ops", ()),
-        (rule("bind", "clusterroles", group="rbac.authorization.k8s.io"), "", ()),
-        (rule("escalate", "clusterroles", group="rbac.authorization.k8s.io"), "", ()),
-        (rule("impersonate", "users", names="bob"), "", ()),
-        (rule("impersonate", "groups", names="dev"), "", ()),
-        (rule("approve", "signers", group="certificates.k8s.io"), "", ()),
-        (rule("get", "nodes"), "", ()),
-    ],
-)
-def test_what_leads_nowhere_is_no_path(rule_, namespace, more):
-    asked = authorization(
-        *STRONG, *more, cluster_role("r", rule_), binding(namespace, "b", "ClusterRole r", "User eve")
-    )
-    assert [path for path in attack_paths(asked.rbac, asked.snapshot).paths if path.subject.name == "eve"] == []
-
-
-def test_a_path_of_several_steps_is_shown_whole_and_shorter_ones_come_first():
-    asked = authorization(
-        *STRONG,
-        role("ops", "deploy", rule("create", "pods")),
-        binding("ops", "deploy", "Role deploy", "ServiceAccount ci/runner"),
-        role("ci", "token", rule("create", "serviceaccounts/token", names="runner")),
-        binding("ci", "token", "Role token", "User eve"),
-    )
-
-    paths = attack_paths(asked.rbac, asked.snapshot).paths
-    assert [(str(path.subject), path.length) for path in paths] == [
-        ("ServiceAccount ops/operator", 0), ("ServiceAccount ci/runner", 1), ("User eve", 2),
-    ]  # fmt: skip
-    assert [step.becomes for step in paths[2].steps] == ["ServiceAccount ci/runner", "ServiceAccount ops/operator"]
-
-
-def test_a_subject_that_matches_nobody_leads_nowhere():
-    asked = authorization(*STRONG, binding("", "b", "ClusterRole cluster-admin", "ServiceAccount lost"))
-    assert [str(path.subject) for path in attack_paths(asked.rbac, asked.snapshot).paths] == [
-        "ServiceAccount ops/operator"
     ]
