@@ -83,9 +83,9 @@ class PortAtoms:
 class AddressAtoms:
     """The ranges of addresses that all rules treat alike, for the families that a network has."""
 
-    def __init__(self, network: Network, also: Iterable[Block] = ()) -> None:
+    def __init__(self, network: Network, beside: Iterable[Policy] = ()) -> None:
         cuts: dict[Family, set[int]] = {family: {0} for family in network.families}
-        for block in (*_blocks(network), *also):
+        for block in _blocks(network, beside):
             if block.family in cuts:
                 cuts[block.family].update((block.first, block.last + 1))
         self.blocks: list[Block] = []
@@ -111,13 +111,13 @@ class AddressAtoms:
         return range(offset + bisect_right(starts, block.first) - 1, offset + bisect_right(starts, block.last))
 
 
-def _blocks(network: Network) -> Iterator[Block]:
+def _blocks(network: Network, beside: Iterable[Policy]) -> Iterator[Block]:
     for text in METADATA_ADDRESSES:
         address = parse_address(text)
         if address:
             yield _single(address)
     by_nodes = False
-    for peer in peers_of(network.policies):
+    for peer in peers_of((*network.policies, *beside)):
         if isinstance(peer, Addresses):
             yield peer.block
             yield from peer.excepted

@@ -5,11 +5,11 @@ Work on sets of classes is work on integers, so it grows with the classes and th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from k8srun.network.addresses import Block, Family, whole
+from k8srun.network.addresses import Family, whole
 from k8srun.network.atoms import AddressAtoms, PortAtoms, peers_of
 from k8srun.network.cluster import IpBlocks, Network
 from k8srun.network.labels import NAMESPACE_NAME, Operator, Requirement, Selector
@@ -83,14 +83,15 @@ class Space:
     """The classes of a network's pods, the ranges of outside addresses, and which of them a peer names.
 
     Args:
-        also: further blocks at which to cut the addresses, so that two networks can be compared.
+        beside: policies of another network, so that the two can be compared: what they tell apart is apart here too.
     """
 
-    def __init__(self, network: Network, also: Iterable[Block] = ()) -> None:
+    def __init__(self, network: Network, beside: Sequence[Policy] = ()) -> None:
         self.network = network
         self.ports = PortAtoms(network)
-        self.addresses = AddressAtoms(network, also)
-        self._used = used_labels(network.policies)
+        self.addresses = AddressAtoms(network, beside)
+        self._policies = (*network.policies, *beside)
+        self._used = used_labels(self._policies)
         self.classes: list[PodClass] = []
         self.class_of_bit: dict[int, int] = {}
         self.pods = self.hosts = self.unaddressed = self.unread = self._pairs = 0
@@ -108,7 +109,7 @@ class Space:
             self.of_family[block.family] |= 1 << (count + index)
 
     def _add_classes(self) -> int:
-        local = {policy.namespace for policy in self.network.policies}
+        local = {policy.namespace for policy in self._policies}
         grouped: dict[tuple[object, ...], list[Pod]] = {}
         reduced: dict[str, tuple[object, ...]] = {}
         for name, labels in self.network.namespaces.items():

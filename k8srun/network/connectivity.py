@@ -143,21 +143,27 @@ class Mapper:
             for bit in bits_of(rectangle.sources & reach.space.pods):
                 self._by_source.setdefault(bit, []).append(index)
 
-    def from_unit(self, unit: Unit) -> tuple[dict[str, Found], dict[Block, Ports]]:
-        """What a unit reaches: other units by name, and ranges of outside addresses."""
+    def from_unit(self, unit: Unit, targets: int | None = None) -> tuple[dict[str, Found], dict[Block, Ports]]:
+        """What a unit reaches: other units by name, and ranges of outside addresses.
+
+        Args:
+            targets: the sides of pods that are asked about; None for all of them and the outside.
+        """
+        inner = self._space.pods if targets is None else targets
+        outer = self._space.outside if targets is None else 0
         inside: dict[str, Found] = {}
         outside: dict[Block, Ports] = {}
         chosen = {index for bit in bits_of(unit.sides) for index in self._by_source.get(bit, ())}
         for index in sorted(chosen):
             rectangle = self._rectangles[index]
             callers = self._members(unit, rectangle.sources)
-            for target in self._within(rectangle.destinations & self._space.pods):
+            for target in self._within(rectangle.destinations & inner):
                 receivers = self._members(target, rectangle.destinations) if target is unit else ()
                 # A pod reaches itself whatever the policies say: that is no pair.
                 if target is unit and callers == receivers and not many(callers):
                     continue
                 inside[target.name] = self._merged(inside.get(target.name), rectangle, callers[0], target)
-            for bit in bits_of(rectangle.destinations & self._space.outside):
+            for bit in bits_of(rectangle.destinations & outer):
                 block = self._block(bit)
                 outside[block] = _both(outside.get(block), rectangle.ports)
         return inside, outside

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 from k8srun.kinds import Kind, kind_of
 from k8srun.network.addresses import Block
-from k8srun.network.atoms import peers_of
 from k8srun.network.cells import Ports
 from k8srun.network.cluster import Network
 from k8srun.network.connectivity import By, Mapper, merged_ranges
-from k8srun.network.policy import Addresses
+from k8srun.network.policy import Direction, Policy
 from k8srun.network.ports import Connections, minus
 from k8srun.network.ports import merged_ranges as merged_ports
 from k8srun.network.reach import Reach, reach
@@ -69,20 +70,37 @@ def with_objects(
 
 def difference(before: Network, after: Network, by: By = By.WORKLOAD) -> Difference:
     """What changes from one network to the other."""
-    old, new = (_View(reach(one, also=_blocks(other)), by) for one, other in ((before, after), (after, before)))
+    old, new = (_View(reach(one, beside=two.policies), by) for one, two in ((before, after), (after, before)))
+    both = frozenset(old.names & new.names)
+    senders, receivers = both, both
+    if replace(before, policies=()) == replace(after, policies=()):
+        # Policies alone differ: so does nothing that neither end's policies have changed about.
+        changed = (_only(before, after), _only(after, before))
+        senders, receivers = (
+            old.about(changed[0], direction) | new.about(changed[1], direction)
+            for direction in (Direction.EGRESS, Direction.INGRESS)
+        )
     found: list[Change] = []
-    for name in sorted(old.names & new.names):
-        found += _compared(name, old.outgoing(name, new.names), new.outgoing(name, old.names))
-    for name in sorted(old.names & new.names):
+    for name in sorted(both):
+        asked = both if name in senders else receivers
+        whole = name in senders
+        found += _compared(name, old.outgoing(name, asked, whole=whole), new.outgoing(name, asked, whole=whole))
+    for name in sorted(receivers):
         found += _compared(name, old.incoming(name), new.incoming(name), incoming=True)
     return Difference(tuple(found), tuple(sorted(new.names - old.names)), tuple(sorted(old.names - new.names)))
 
 
-def _blocks(network: Network) -> Iterator[Block]:
-    for peer in peers_of(network.policies):
-        if isinstance(peer, Addresses):
-            yield peer.block
-            yield from peer.excepted
+def _only(one: Network, other: Network) -> list[Policy]:
+    """The policies of a network that the other has not, or otherwise."""
+    known = _by_name(other)
+    return [policy for name, same in _by_name(one).items() if same != known.get(name) for policy in same]
+
+
+def _by_name(network: Network) -> dict[str, list[Policy]]:
+    named: dict[str, list[Policy]] = {}
+    for policy in network.policies:
+        named.setdefault(policy.resource, []).append(policy)
+    return named
 
 
 _Known = tuple[Connections, Connections]
@@ -96,17 +114,32 @@ class _View:
         self._mapper = Mapper(found, by)
         self._units = {unit.name: unit for unit in self._mapper.units}
         self._outside = self._mapper.from_outside()
+        self._space = found.space
         self._connections = found.space.ports.connections
+        self._sides_of: dict[frozenset[str], int] = {}
         self.names = self._units.keys()
 
-    def outgoing(self, name: str, names: Iterable[str]) -> dict[str | Block, _Known]:
-        inside, outside = self._mapper.from_unit(self._units[name])
-        known = frozenset(names)
+    def about(self, policies: Iterable[Policy], direction: Direction) -> frozenset[str]:
+        """Those that some of the policies select in a direction, surely or possibly."""
+        sides = 0
+        for policy in policies:
+            if direction in policy.rules:
+                sides |= self._space.subjects(policy).maybe
+        return frozenset(unit.name for unit in self._mapper.units if unit.sides & sides)
+
+    def outgoing(self, name: str, names: Set[str], *, whole: bool) -> dict[str | Block, _Known]:
+        """What one reaches of some; of the outside too where the whole is asked for."""
+        inside, outside = self._mapper.from_unit(self._units[name], None if whole else self._sides(frozenset(names)))
         result: dict[str | Block, _Known] = {
-            other: self._known(found.ports) for other, found in inside.items() if other in known
+            other: self._known(found.ports) for other, found in inside.items() if other in names
         }
         result.update((block, self._known(ports)) for block, ports in outside.items())
         return result
+
+    def _sides(self, names: frozenset[str]) -> int:
+        if names not in self._sides_of:
+            self._sides_of[names] = reduce(or_, (self._units[name].sides for name in names), 0)
+        return self._sides_of[names]
 
     def incoming(self, name: str) -> dict[str | Block, _Known]:
         return {block: self._known(ports) for block, ports in self._outside[name].items()}

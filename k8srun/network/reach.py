@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from k8srun.network.addresses import Block
 from k8srun.network.cells import Ports
 from k8srun.network.classes import Space, bits_of
 from k8srun.network.cluster import Network
-from k8srun.network.policy import Direction
+from k8srun.network.policy import Direction, Policy
 from k8srun.network.relation import Relation, Relations
 
 
@@ -35,13 +34,13 @@ class Reach:
     rectangles: tuple[Rectangle, ...]
 
 
-def reach(network: Network, *, also: Iterable[Block] = ()) -> Reach:
+def reach(network: Network, *, beside: Iterable[Policy] = ()) -> Reach:
     """Compute the map. The work grows with classes and rules, not with pairs of pods.
 
     Args:
-        also: further blocks of addresses that are to be told apart.
+        beside: policies of another network with which this one is compared: what they tell apart is apart here too.
     """
-    space = Space(network, also)
+    space = Space(network, tuple(beside))
     relations = Relations(space)
     found = (one for one in _rectangles(space, relations) if one.sources and one.destinations)
     return Reach(space, relations, tuple(found))
