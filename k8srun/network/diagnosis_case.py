@@ -125,7 +125,7 @@ def _source(world: World, symptom: Symptom) -> str:
         return _named(world, told.source_pod)
     if is_address(told.source):
         return told.source
-    if told.node and told.host and not is_address(told.host):
+    if told.webhook:
         return _unique(world, "component", frozenset({"kube-apiserver"}))
     if symptom.failure in _FROM_PROXY:
         return _unique(world, "app.kubernetes.io/name", _CONTROLLERS)

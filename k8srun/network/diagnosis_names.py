@@ -34,6 +34,8 @@ TITLES = {
     "another-layer": "Another layer decides too, and is not evaluated",
     "nothing-listens": "Nothing listens on that port of the pod",
     "network-or-firewall": "Packets are dropped by something that is no policy: a firewall, a route, the MTU, a node",
+    "no-kubeconfig": "kubectl uses no kubeconfig, and so asks a server on its own machine",
+    "api-server-unreachable": "The API server is down, or cannot be reached from this machine",
     "overloaded": "The server accepts connections and answers too late, or not at all",
 }
 OF_NAMES = frozenset({Failure.DNS_TIMEOUT, Failure.DNS_FAILURE, Failure.NAME_NOT_FOUND})

@@ -32,6 +32,9 @@ _ANSWERED = frozenset({Failure.REFUSED, Failure.RESET, Failure.PROXY_REFUSED, Fa
 
 def judge_others(case: Case) -> Iterator[Judged]:
     """Every cause that is neither a name nor a rule of a policy, as far as it can be one for this failure."""
+    if case.places.api_server:
+        yield from _api_server(case)
+        return
     yield from _service(case)
     yield from _host_network(case)
     yield from _plugin(case)
@@ -169,6 +172,25 @@ def _layers(case: Case) -> Iterator[Judged]:
             Evidence(layer),
             look_at=("kubectl get networkpolicies,ciliumnetworkpolicies,authorizationpolicies -A",),
         )
+
+
+def _api_server(case: Case) -> Iterator[Judged]:
+    """A client outside of the cluster that does not reach the API server: no policy is on that way."""
+    told = case.places
+    address = f"{told.host or 'HOST'}:{told.port or 6443}"
+    if address == "localhost:8080":
+        fact = Evidence("localhost:8080 is where kubectl looks when no kubeconfig names a server", "the message")
+        look = (
+            "kubectl config view",
+            "echo $KUBECONFIG; ls -l ~/.kube/config  # as who ran kubectl, not as root",
+        )
+        yield judged_as("no-kubeconfig", CauseStatus.OPEN, fact, look_at=look)
+    look = (
+        f"k8srun diagnose --endpoint {quote(address)}  # does anything answer there, and with which certificate?",
+        "crictl ps -a | grep -e kube-apiserver -e etcd  # on a control-plane node",
+        "journalctl -u kubelet -n 50  # there, if neither runs",
+    )
+    yield judged_as("api-server-unreachable", CauseStatus.OPEN, look_at=look)
 
 
 def _rest(case: Case) -> Iterator[Judged]:

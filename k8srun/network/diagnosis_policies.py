@@ -67,6 +67,10 @@ def _one_end(case: Case) -> Iterator[Judged]:
         if target is None or not pods:
             continue
         cause = f"{direction}-not-allowed"
+        if case.places.probe:
+            fact = Evidence("a kubelet's probe comes from the pod's own node, which policies never keep out")
+            yield Judged(cause, TITLES[cause], CauseStatus.RULED_OUT, (fact,))
+            continue
         about = {one.resource: one for pod in pods for one, sure in case.world.policies.about(pod, direction) if sure}
         if not about:
             fact = Evidence(f"no policy is about {direction} of {target.name}")

@@ -41,7 +41,9 @@ class Places:
         unresolved: the name that was asked for where resolving failed.
         backend: `namespace/service` of an ingress controller's upstream.
         status: HTTP status code.
-        node: whether it was a node that connected (a kubelet's probe, an admission webhook).
+        probe: whether a kubelet's probe connected, from the pod's own node.
+        webhook: whether the API server connected, to an admission webhook.
+        api_server: whether a client such as kubectl tried to reach the API server itself.
     """
 
     source: str = ""
@@ -54,7 +56,9 @@ class Places:
     unresolved: str = ""
     backend: str = ""
     status: int = 0
-    node: bool = False
+    probe: bool = False
+    webhook: bool = False
+    api_server: bool = False
 
 
 _PATTERNS = tuple(
@@ -107,7 +111,13 @@ _PATTERNS = tuple(
         r"\b(?P<status>50[234])\b (?:Bad Gateway|Service|Gateway)",
     )
 )
-_PROBE = re.compile(r"(?:Readiness|Liveness|Startup) probe (?:failed|errored)|failed calling webhook", re.IGNORECASE)
+_MARKS = {
+    "probe": re.compile(r"(?:Readiness|Liveness|Startup) probe (?:failed|errored)", re.IGNORECASE),
+    "webhook": re.compile(r"failed calling webhook", re.IGNORECASE),
+    "api_server": re.compile(
+        r"unable to connect to the server|connection to the server \S+ was", re.IGNORECASE
+    ),
+}
 _EVENT_POD = re.compile(
     rf"(?:^|\s)(?:(?P<namespace>{_NAME})\s+\S+\s+(?:Warning|Normal)\s+\S+\s+)?pod/(?P<pod>{_NAME})", re.IGNORECASE
 )
@@ -119,16 +129,16 @@ _VALUE_FLAGS = frozenset({"-n", "--namespace", "-c", "--container", "--context",
 def places(lines: Iterable[str]) -> Places:
     """What the lines tell, the first first: a later line only fills what those before left open about the same end."""
     found: dict[str, str] = {}
-    node = False
+    marks: set[str] = set()
     for line in lines:
-        node = node or bool(_PROBE.search(line))
+        marks |= {name for name, mark in _MARKS.items() if mark.search(line)}
         for pattern in _PATTERNS:
             match = pattern.search(line)
             if match:
                 _take(found, {name: value for name, value in match.groupdict().items() if value})
         _executed(found, line)
         _event(found, line)
-    return _places(found, node)
+    return _places(found, marks)
 
 
 def _take(found: dict[str, str], told: dict[str, str]) -> None:
@@ -182,11 +192,11 @@ def _executed(found: dict[str, str], line: str) -> None:
 def _event(found: dict[str, str], line: str) -> None:
     """`kubectl get events`: the pod that the event is about is the one that a probe tries to reach."""
     match = _EVENT_POD.search(line)
-    if match and _PROBE.search(line):
+    if match and _MARKS["probe"].search(line):
         found.setdefault("pod", f"{match['namespace']}/{match['pod']}" if match["namespace"] else match["pod"])
 
 
-def _places(found: dict[str, str], node: bool) -> Places:
+def _places(found: dict[str, str], marks: set[str]) -> Places:
     port = int(found.get("port") or 0)
     host = found.get("host") or found.get("address") or found.get("pod", "")
     address = found.get("address", "") if found.get("address") != host else ""
@@ -201,7 +211,7 @@ def _places(found: dict[str, str], node: bool) -> Places:
         unresolved=found.get("unresolved", ""),
         backend=found.get("backend", ""),
         status=int(found.get("status") or 0),
-        node=node,
+        **{name: name in marks for name in _MARKS},
     )
 
 

@@ -203,3 +203,44 @@ def test_another_layer_keeps_an_allowed_connection_from_being_ruled_out(labs):
     assert status["another-layer"] is CauseStatus.OPEN
     assert status["ingress-not-allowed"] is CauseStatus.OPEN
     assert found.confirmed == ()
+
+
+def test_a_kubelets_probe_is_never_kept_out_by_a_policy(labs):
+    lab = labs[HEALTHY]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    pod = next(pod for pod in scene.network.network.pods if pod.workload == "shop/web[Deployment]")
+    text = f'Readiness probe failed: Get "http://{pod.addresses[0]}:8080/healthz": context deadline exceeded'
+    found = diagnose(scene.network, read(text), Ends())
+
+    assert {cause.id: cause.status for cause in found.causes}["ingress-not-allowed"] is CauseStatus.RULED_OUT
+
+
+def test_an_admission_webhook_is_called_by_the_api_server(labs):
+    lab = labs[HEALTHY]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    text = (
+        'failed calling webhook "x": Post "https://image-policy.platform.svc:443/validate": context deadline exceeded'
+    )
+    found = diagnose(scene.network, read(text), Ends())
+
+    assert found.affected == "kube-system/kube-apiserver-cp-1[Pod] to platform/image-policy[Service] on 443/TCP"
+    assert found.confirmed == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "The connection to the server localhost:8080 was refused - did you specify the right host or port?",
+            "no-kubeconfig",
+        ),
+        ("Unable to connect to the server: dial tcp 192.0.2.11:6443: i/o timeout", "api-server-unreachable"),
+    ],
+)
+def test_an_api_server_that_kubectl_does_not_reach_is_nothing_to_ask_kubectl_about(text, cause, labs):
+    lab = labs[HEALTHY]
+    found = front_door(text, read_lab(lab, lab.now), lab.now)
+
+    assert found.causes[0].id == cause
+    assert found.confirmed == ()
+    assert not [one for one in found.next if one.startswith(("kubectl debug", "kubectl port-forward", "k8srun run"))]
