@@ -13,6 +13,7 @@ Family = Literal[4, 6]
 LAST: dict[Family, int] = {4: 2**32 - 1, 6: 2**128 - 1}
 METADATA_ADDRESSES = ("169.254.169.254", "fd00:ec2::254")
 """Where clouds serve instance metadata, and with it the node's credentials."""
+_OCTETS = {str(number): number for number in range(256)}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +50,10 @@ def whole(family: Family) -> Block:
 
 def parse_address(text: str) -> Address | None:
     """The address that a text is; None if it is none. An IPv4-mapped IPv6 address is the IPv4 one."""
+    octets = [_OCTETS.get(part) for part in text.split(".")]
+    match octets:
+        case [int(a), int(b), int(c), int(d)]:  # nearly every address, and a tenth of the time
+            return Address(4, a << 24 | b << 16 | c << 8 | d)
     try:
         parsed = ipaddress.ip_address(text)
     except ValueError:
