@@ -17,7 +17,7 @@ from k8srun.workloads.images import parse_image
 from k8srun.workloads.isolation import isolation
 from k8srun.workloads.posture import Judged, Posture
 from k8srun.workloads.pull_secrets import PullSecrets, pull_secrets
-from k8srun.workloads.resources import Amounts, ContainerResources, Obstacle
+from k8srun.workloads.quantities import Amounts, ContainerResources, Obstacle
 from k8srun.workloads.scans import SEVERITIES, ScannedImage
 from k8srun.workloads.security_context import effective_contexts
 
@@ -93,6 +93,7 @@ def _posture(one: Posture) -> dict[str, object]:
     )
     wrong = [f"label {error}" for error in one.label_errors]
     wrong += [f"{plural(len(one.unreadable), 'workload')} cannot be judged"] if one.unreadable else []
+    wrong += [f"not known: {one.gaps[0]}"] if one.gaps else []
     return {
         "Namespace": one.namespace,
         **dict(zip(_POSTURES[1:4], asked, strict=True)),

@@ -8,14 +8,32 @@ from typing import Any
 
 import pytest
 
-from k8srun.workloads.resources import container_resources, obstacles, parse_quantity
+from k8srun.workloads.quantities import parse_quantity
+from k8srun.workloads.resources import container_resources, obstacles
 from tests.controlplane.cluster import ControlPlane
 from tests.workloads.cluster import cluster, template_of
 from tests.workloads.server import Answer, PodSecurityServer, at_once, pod_security_server
 
 Json = dict[str, Any]
-_AMOUNTS = {"cpu": ("50m", "0.2", "1", "2"), "memory": ("16Mi", "100M", "1Gi", "2e9")}
-CLUSTERS, PODS = 16, 25
+_AMOUNTS = {
+    "cpu": ("50m", "0.2", "1", "2"),
+    "memory": ("16Mi", "100M", "1Gi", "2e9"),
+    "ephemeral-storage": ("1Gi", "2Gi"),
+}
+_CHANCES = {"ephemeral-storage": 0.3}
+_SCOPES = (
+    {"scopes": ["Terminating"]}, {"scopes": ["NotTerminating"]}, {"scopes": ["BestEffort"]},
+    {"scopes": ["PriorityClass"]}, {"scopes": ["CrossNamespacePodAffinity"]},
+    {"scopeSelector": {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "DoesNotExist"}]}},
+    {
+        "scopeSelector": {
+            "matchExpressions": [
+                {"scopeName": "PriorityClass", "operator": "NotIn", "values": ["system-node-critical"]}
+            ]
+        }
+    },
+)  # fmt: skip
+CLUSTERS, PODS = 20, 25
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +43,9 @@ def server(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 
 
 def amounts(rng: random.Random, chance: float) -> Json:
-    return {name: rng.choice(texts) for name, texts in _AMOUNTS.items() if rng.random() < chance}
+    return {
+        name: rng.choice(texts) for name, texts in _AMOUNTS.items() if rng.random() < chance * _CHANCES.get(name, 1)
+    }
 
 
 def ordered(*given: Json) -> bool:
@@ -48,9 +68,15 @@ def draw_bounds(rng: random.Random, namespace: str) -> list[Json]:
                 spec["limits"][0]["maxLimitRequestRatio"] = {"cpu": rng.choice(("1", "2.5", "10"))}
             items.append(_object("LimitRange", namespace, spec))
     if rng.random() < 0.6:
-        names = rng.sample(("requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "cpu", "pods"), 2)
-        hard = {name: "3" if name.endswith("cpu") else "3Gi" if name.endswith("memory") else "5" for name in names}
+        names = rng.sample(
+            ("requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "cpu", "pods", "ephemeral-storage"), 2
+        )
+        hard = {name: "3" if name.endswith("cpu") else "3Gi" if "." in name else "5" for name in names}
+        if "ephemeral-storage" in hard:
+            hard["ephemeral-storage"] = "1500M"
         items.append(_object("ResourceQuota", namespace, {"hard": hard}))
+    else:
+        items.append(_object("ResourceQuota", namespace, {"hard": {"pods": "0"}, **rng.choice(_SCOPES)}))
     return items
 
 
@@ -69,8 +95,30 @@ def draw_pod(rng: random.Random, namespace: str) -> Json:
     if len(containers) > 1 and rng.random() < 0.6:
         sidecar = {"restartPolicy": "Always"} if rng.random() < 0.5 else {}
         spec = {"initContainers": [{**containers[0], **sidecar}], "containers": containers[1:]}
+    spec |= _of_the_whole_pod(rng)
     metadata = {"name": "pod", "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def _of_the_whole_pod(rng: random.Random) -> Json:
+    """What decides whether a quota with scopes counts a pod, and what a pod states for all of its containers."""
+    spec: Json = {}
+    if rng.random() < 0.3:
+        spec["activeDeadlineSeconds"] = 60
+    if rng.random() < 0.3:
+        spec["priorityClassName"] = rng.choice(("system-cluster-critical", "system-node-critical"))
+    if rng.random() < 0.3:
+        term = {"topologyKey": "zone", "labelSelector": {}, "namespaces": ["other"] if rng.random() < 0.5 else []}
+        spec["affinity"] = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    if rng.random() < 0.3:
+        spec["resources"] = rng.choice(
+            (
+                {"limits": {"cpu": "4"}},
+                {"requests": {"memory": "6Gi"}},
+                {"requests": {"cpu": "6"}, "limits": {"cpu": "8"}},
+            )
+        )
+    return spec
 
 
 def test_generated_pods_are_completed_and_refused_as_the_server_does(control_plane, server):

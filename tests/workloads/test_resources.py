@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from k8srun.errors import InputError
-from k8srun.workloads.resources import container_resources, obstacles, parse_quantity
+from k8srun.workloads.quantities import parse_quantity
+from k8srun.workloads.resources import container_resources, obstacles
 from tests.workloads.cluster import cluster, container, deployment, pod_spec, template_of
 
 
@@ -126,8 +127,99 @@ def test_a_quota_of_limits_refuses_a_pod_that_says_none():
     )
 
 
-def test_quotas_with_scopes_and_of_other_things_are_left_out():
-    assert reasons(asking(), quota({"pods": "0"}, scopes=["Terminating"]), quota({"services": "0"})) == []
+def test_quotas_of_other_things_are_left_out():
+    assert reasons(asking(), quota({"services": "0", "requests.storage": "0"})) == []
+
+
+NEIGHBOURS = {"topologyKey": "zone", "namespaceSelector": {}}
+
+
+@pytest.mark.parametrize(
+    ("scope", "spec", "counted"),
+    [
+        ({"scopes": ["Terminating"]}, {}, False),
+        ({"scopes": ["Terminating"]}, {"activeDeadlineSeconds": 60}, True),
+        ({"scopes": ["NotTerminating"]}, {}, True),
+        ({"scopes": ["NotTerminating"]}, {"activeDeadlineSeconds": 60}, False),
+        ({"scopes": ["BestEffort"]}, {}, True),
+        ({"scopes": ["NotBestEffort"]}, {}, False),
+        ({"scopes": ["NotBestEffort"]}, {"resources": {"requests": {"cpu": "1"}}}, True),
+        ({"scopes": ["BestEffort", "Terminating"]}, {}, False),
+        ({"scopes": ["PriorityClass"]}, {}, False),
+        ({"scopes": ["PriorityClass"]}, {"priorityClassName": "high"}, True),
+        ({"scopes": ["CrossNamespacePodAffinity"]}, {}, False),
+        (
+            {"scopes": ["CrossNamespacePodAffinity"]},
+            {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [NEIGHBOURS]}}},
+            True,
+        ),
+        (
+            {"scopes": ["CrossNamespacePodAffinity"]},
+            {
+                "affinity": {
+                    "podAntiAffinity": {
+                        "preferredDuringSchedulingIgnoredDuringExecution": [{"podAffinityTerm": NEIGHBOURS}]
+                    }
+                }
+            },
+            True,
+        ),
+        ({"scopes": ["Unheard"]}, {}, False),
+    ],
+)
+def test_a_quota_with_scopes_counts_the_pods_that_are_in_all_of_them(scope, spec, counted):
+    item = deployment(spec=pod_spec(container(), **spec))
+    assert bool(reasons(item, quota({"pods": "0"}, **scope))) is counted
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "counted"),
+    [
+        ("In", ["high"], {"high"}),
+        ("NotIn", ["high"], {"low", ""}),
+        ("Exists", [], {"high", "low"}),
+        ("DoesNotExist", [], {""}),
+    ],
+)
+def test_a_quota_may_be_for_some_priorities(operator, values, counted):
+    expression = {"scopeName": "PriorityClass", "operator": operator, "values": values}
+    bounded = quota({"pods": "0"}, scopeSelector={"matchExpressions": [expression]})
+    named = ("high", "low", "")
+    assert {
+        name for name in named if reasons(deployment(spec=pod_spec(container(), priorityClassName=name)), bounded)
+    } == counted
+
+
+def test_what_a_pod_states_for_all_of_its_containers_counts_in_place_of_their_sum():
+    stated = deployment(spec=pod_spec(container(), resources={"limits": {"cpu": "2", "memory": "1Gi"}}))
+
+    assert reasons(stated, quota({"limits.cpu": "2", "requests.memory": "1Gi"})) == []
+    assert reasons(stated, quota({"limits.cpu": "1"})) == ["limits.cpu: one pod needs 2, 1 of 1 is left"]
+    assert reasons(stated, quota({"requests.memory": "1Mi"})) != [], "its request is its limit"
+
+
+def test_only_cpu_and_memory_must_be_said_for_a_quota_of_them():
+    bounded = quota({"ephemeral-storage": "1Gi", "requests.nvidia.com/gpu": "1", "hugepages-2Mi": "4Mi"})
+    assert reasons(asking(), bounded) == []
+    assert reasons(asking({"ephemeral-storage": "2Gi", "nvidia.com/gpu": "2", "hugepages-2Mi": "4Mi"}), bounded) == [
+        "ephemeral-storage: one pod needs 2147483648, 1073741824 of 1073741824 is left",
+        "requests.nvidia.com/gpu: one pod needs 2, 1 of 1 is left",
+    ]
+
+
+def test_a_quota_counts_what_the_runtime_class_adds():
+    item = deployment(
+        spec=pod_spec(container(resources={"requests": {"cpu": "1"}}), runtimeClassName="kata"),
+    )
+    kata = {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": "kata"},
+        "handler": "kata",
+        "overhead": {"podFixed": {"cpu": "250m"}},
+    }
+    assert reasons(item, quota({"cpu": "1"})) == []
+    assert reasons(item, quota({"cpu": "1"}), kata) == ["cpu: one pod needs 1.25, 1 of 1 is left"]
 
 
 def test_a_limit_may_be_only_so_many_times_the_request():
