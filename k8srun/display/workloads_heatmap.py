@@ -29,7 +29,10 @@ def heatmap(found: Sequence[Posture], controls: Sequence[str], level: str) -> tu
     columns = [control for control in controls if any(one.counts.get(control) for one in found)]
     worst = sorted(found, key=lambda one: (-len(one.violating), -sum(one.counts.values()), one.namespace))
     shown, rest = worst[:_MOST_ROWS], worst[_MOST_ROWS:]
-    names = [f"{visible(one.namespace, limit=32)} ({len(one.violating)}/{len(one.judged)})" for one in shown]
+    names = [
+        f"{visible(one.namespace, limit=32)} ({len(one.violating)}/{len(one.judged)}{' or more' if one.gaps else ''})"
+        for one in shown
+    ]
     grid = [[one.counts.get(control, 0) for control in columns] for one in shown]
     sizes = [max(len(one.judged), 1) for one in shown]
     if rest:
@@ -39,7 +42,7 @@ def heatmap(found: Sequence[Posture], controls: Sequence[str], level: str) -> tu
     figure = Figure(figsize=(max(5.5, 0.55 * len(columns) + 3), 0.27 * max(len(names), 1) + 1.9), layout="constrained")
     axes = figure.subplots()
     if not columns:
-        axes.text(0.5, 0.5, f"No workload violates {level}.", ha="center", va="center", fontsize=10)
+        axes.text(0.5, 0.5, "No workload that was read violates " + level + ".", ha="center", va="center", fontsize=10)
         axes.set_axis_off()
     else:
         # The colour is the share of a row's workloads, so that a row of many namespaces does not outshine the others.
@@ -72,6 +75,7 @@ def _said(worst: Sequence[Posture], columns: Sequence[str], level: str) -> str:
     bad = [one for one in worst if one.violating]
     total = sum(len(one.violating) for one in bad)
     unread = sum(len(one.unreadable) for one in worst)
+    partly = sum(bool(one.gaps) for one in worst)
     first = "; ".join(f"{one.namespace}: {len(one.violating)} of {len(one.judged)}" for one in bad[:10])
     more = f"; and {len(bad) - 10} more" if len(bad) > 10 else ""
     totals = ", ".join(f"{control} {sum(one.counts.get(control, 0) for one in worst)}" for control in columns)
@@ -79,4 +83,5 @@ def _said(worst: Sequence[Posture], columns: Sequence[str], level: str) -> str:
         f"Heat map of {plural(len(worst), 'namespace')} by controls of {level}: {plural(total, 'workload')} in "
         f"{plural(len(bad), 'namespace')} violate it. {first or 'None'}{more}. By control: {totals or 'none'}."
         + (f" {plural(unread, 'workload')} could not be judged." if unread else "")
+        + (f" Of {plural(partly, 'namespace')} not everything could be read." if partly else "")
     )

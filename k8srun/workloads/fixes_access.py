@@ -7,15 +7,16 @@ from typing import Any
 from k8srun import steps
 from k8srun.errors import InputError, RefusedError
 from k8srun.jsonpatch import Operation, find, pointer
-from k8srun.kinds import NAMESPACE, POD, SECRET, SERVICE_ACCOUNT
+from k8srun.kinds import NAMESPACE, SECRET, SERVICE_ACCOUNT
 from k8srun.plan import Plan, Question
 from k8srun.pods import TEMPLATE_PATHS, PodTemplate, containers, pods, workloads
-from k8srun.snapshot import Gap, GapReason, JsonObject, Need, Snapshot, object_key
+from k8srun.snapshot import JsonObject, Snapshot, object_key
 from k8srun.text import plural
 from k8srun.workloads.admission import relabel
 from k8srun.workloads.fixes import cluster_of, named, planner_of, restart_of
 from k8srun.workloads.images import parse_image
 from k8srun.workloads.policy import PREFIX, LevelVersion, Mode
+from k8srun.workloads.posture import unread_in
 from k8srun.workloads.pull_secrets import SecretState, pull_secrets
 from k8srun.workloads.standards.evaluate import evaluate
 from k8srun.workloads.standards.subject import read_subject
@@ -176,9 +177,7 @@ def relabel_plan(snapshot: Snapshot, namespace: str, policy: LevelVersion, *, mo
 
 def _prove(snapshot: Snapshot, item: JsonObject, labels: dict[str, str], policy: LevelVersion) -> None:
     name = str(item["metadata"]["name"])
-    gaps = [*snapshot.unmet(Need.objects(POD))]
-    gaps += [gap for gap in snapshot.gaps if any(gap.touches(Need.objects(kind)) for kind in TEMPLATE_PATHS)]
-    unread = [gap for gap in gaps if not _leaves_out_others_only(gap, name)]
+    unread = unread_in(snapshot, name)
     if unread:
         raise RefusedError(
             f"it is not proven that nothing would be refused: {unread[0]}",
@@ -204,12 +203,6 @@ def _prove(snapshot: Snapshot, item: JsonObject, labels: dict[str, str], policy:
             where=f"Namespace {name}",
             do=f"Harden them first: k8srun run harden-workload -p workload={name}/NAME",
         )
-
-
-def _leaves_out_others_only(gap: Gap, namespace: str) -> bool:
-    """Whether only other namespaces were not read: a source that is limited to some says so of every kind."""
-    limited, _, names = gap.detail.partition("limited to namespaces ")
-    return gap.reason is GapReason.NOT_SUPPLIED and not limited and namespace in names.split(", ")
 
 
 def _pods_of(snapshot: Snapshot, namespace: str) -> list[PodTemplate]:

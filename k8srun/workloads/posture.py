@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from k8srun.errors import InputError
-from k8srun.kinds import NAMESPACE
-from k8srun.pods import PodTemplate, made_pods, workloads
-from k8srun.snapshot import Snapshot
+from k8srun.kinds import NAMESPACE, POD
+from k8srun.pods import TEMPLATE_PATHS, PodTemplate, made_pods, workloads
+from k8srun.snapshot import Gap, GapReason, Need, Snapshot
 from k8srun.workloads.policy import LabelError, LevelVersion, Policy, policy_of
 from k8srun.workloads.server import server_pod_security
 from k8srun.workloads.standards.evaluate import Failure, evaluate, rules
@@ -34,12 +34,14 @@ class Posture:
             exemptions; None where the Namespace object was not read.
         label_errors: labels that cannot be read.
         judged: its workloads, each judged; and a pod for each way in which pods violate more than what made them.
+        gaps: what of it could not be read, so that there may be more workloads.
     """
 
     namespace: str
     policy: Policy | None
     label_errors: tuple[LabelError, ...]
     judged: tuple[Judged, ...]
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def violating(self) -> tuple[Judged, ...]:
@@ -100,10 +102,25 @@ def controls(wanted: LevelVersion) -> tuple[str, ...]:
     return tuple(control for control, _ in rules(wanted.level, wanted.version.evaluated))
 
 
+def unread_in(snapshot: Snapshot, namespace: str) -> tuple[Gap, ...]:
+    """What of a namespace's pods and workloads could not be read; empty when all of them were."""
+    gaps = dict.fromkeys(gap for kind in _KINDS for gap in snapshot.unmet(Need.objects(kind)))
+    return tuple(gap for gap in gaps if not _leaves_out_others_only(gap, namespace))
+
+
+_KINDS = tuple(kind for kind in TEMPLATE_PATHS if kind.group or kind == POD)
+
+
+def _leaves_out_others_only(gap: Gap, namespace: str) -> bool:
+    """Whether only other namespaces were not read: a source that is limited to some says so of every kind."""
+    limited, _, names = gap.detail.partition("limited to namespaces ")
+    return gap.reason is GapReason.NOT_SUPPLIED and not limited and namespace in names.split(", ")
+
+
 def _posture(snapshot: Snapshot, name: str, found: list[Judged]) -> Posture:
-    item = snapshot.find(NAMESPACE, name)
+    item, gaps = snapshot.find(NAMESPACE, name), unread_in(snapshot, name)
     if item is None:
-        return Posture(name, None, (), tuple(found))
+        return Posture(name, None, (), tuple(found), gaps)
     server = server_pod_security(snapshot)
     policy, errors = policy_of((item.get("metadata") or {}).get("labels") or {}, server.configuration.defaults)
-    return Posture(name, server.policy_in(name, policy), errors, tuple(found))
+    return Posture(name, server.policy_in(name, policy), errors, tuple(found), gaps)

@@ -6,6 +6,8 @@ import pytest
 
 from k8srun.display import workloads as display
 from k8srun.display.workloads_heatmap import heatmap
+from k8srun.kinds import POD
+from k8srun.snapshot import Area, Gap, GapReason
 from k8srun.workloads.diagnosis_view import View
 from k8srun.workloads.policy import Level, LevelVersion
 from k8srun.workloads.posture import controls, postures
@@ -18,8 +20,12 @@ BARE = {"containers": [{"name": "web", "image": IMAGE}]}
 BROKEN = {"containers": [{"name": "web", "image": IMAGE, "securityContext": {"runAsUser": "root"}}]}
 
 
+def found_in(*items):
+    return postures(cluster(*items), RESTRICTED)
+
+
 def picture(*items):
-    return heatmap(postures(cluster(*items), RESTRICTED), controls(RESTRICTED), str(RESTRICTED))
+    return heatmap(found_in(*items), controls(RESTRICTED), str(RESTRICTED))
 
 
 def labels(figure):
@@ -59,7 +65,9 @@ def test_a_thousand_namespaces_have_forty_rows_and_one_for_the_others():
 def test_a_cluster_without_violations_has_a_picture_that_says_so():
     figure, said = picture(namespace(), deployment())
     assert "0 workloads in 0 namespaces violate it" in said
-    assert [text.get_text() for text in figure.axes[0].texts] == ["No workload violates restricted:latest."]
+    assert [text.get_text() for text in figure.axes[0].texts] == [
+        "No workload that was read violates restricted:latest."
+    ]
 
 
 def test_a_workload_that_cannot_be_judged_is_counted_in_words_and_table():
@@ -73,6 +81,15 @@ def test_a_workload_that_cannot_be_judged_is_counted_in_words_and_table():
 def test_a_namespace_that_was_not_read_is_not_known_rather_than_privileged():
     table = display.postures(postures(cluster(deployment()), RESTRICTED))
     assert table["Enforces"].tolist() == ["not known"]
+
+
+def test_a_namespace_whose_pods_could_not_be_read_is_not_called_clean():
+    gap = Gap(Area.OBJECTS, str(POD), GapReason.FORBIDDEN, "pods is forbidden")
+    found = postures(cluster(namespace(), gaps=(gap,)), RESTRICTED)
+    figure, said = heatmap(found, controls(RESTRICTED), str(RESTRICTED))
+    assert "not known: Pod objects: forbidden" in display.postures(found)["What keeps it from the level"].iloc[0]
+    assert "Of 1 namespace not everything could be read." in said
+    assert figure.axes[0].texts[0].get_text() == "No workload that was read violates restricted:latest."
 
 
 def test_the_table_of_a_namespace_says_what_keeps_it_from_the_level():
