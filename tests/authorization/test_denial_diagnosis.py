@@ -195,6 +195,9 @@ def test_the_kind_of_the_credential_tells(user, cause):
     [
         ("service account token has expired", "token-expired"),
         ("service account shop/web has been deleted", "service-account-deleted"),
+        (r"serviceaccounts \"web\" not found", "service-account-deleted"),
+        ("service account UID (a) does not match claim (b)", "service-account-deleted"),
+        ("pod UID (a) does not match service account pod ref claim (b)", "bound-object-deleted"),
         ("service account token has been invalidated", "bound-object-deleted"),
         ('token audiences ["x"] is invalid for the target audiences ["y"]', "token-audience"),
         ("invalid signature, no keys found", "token-of-another-cluster"),

@@ -29,6 +29,13 @@ from k8srun.kinds import POD, SECRET, SERVICE_ACCOUNT
 from k8srun.text import visible
 
 _TOKEN_KINDS = ("token", "token file")
+_ACCOUNT_GONE = (
+    r"[Ss]ervice ?[Aa]ccount \S+/\S+ has been deleted|[Ss]ervice ?[Aa]ccount UID \(|serviceaccounts \S+ not found"
+)
+_BOUND_GONE = (
+    r"token has been invalidated|(?:pod|secret|node) UID \(|Token does not match|marked invalid"
+    r"|(?:pods|secrets|nodes) \S+ not found"
+)
 
 
 def token_expired(case: Case) -> Judgement:
@@ -92,9 +99,7 @@ def foreign_token(case: Case) -> Judgement:
 
 
 def service_account_deleted(case: Case) -> Judgement:
-    said = said_in(
-        case, r"[Ss]ervice ?[Aa]ccount \S+/\S+ has been deleted|[Ss]ervice ?[Aa]ccount UID \(|does not match claim"
-    )
+    said = said_in(case, _ACCOUNT_GONE)
     if said:
         return said
     account = account_of(case)
@@ -105,7 +110,7 @@ def service_account_deleted(case: Case) -> Judgement:
 
 def bound_object_deleted(case: Case) -> Judgement:
     """A token that is bound to a pod or a Secret ends with it."""
-    said = said_in(case, r"token has been invalidated|(?:pod|secret|node) UID \(|Token does not match|marked invalid")
+    said = said_in(case, _BOUND_GONE)
     if said:
         return said
     account = account_of(case)
