@@ -119,9 +119,11 @@ def _verdict(case: Case) -> str:
 
 
 def _seen_from(case: Case) -> str:
-    said = [f"the message tells of a {case.failure}, which {case.symptom.chance}"] if case.symptom else []
+    said = [f"{case.failure} {case.symptom.chance}"] if case.symptom else []
     if case.problem:
         said.append(f"the two ends cannot be told: {case.problem}")
+    elif case.places.probe:
+        said.append("a kubelet's probe comes from the pod's own node")
     elif case.answer is None and case.symptom and not case.places.api_server:
         missing = " and ".join(
             name for name, value in (("source", case.ends.source), ("destination", case.ends.destination)) if not value
@@ -194,6 +196,6 @@ def _next(case: Case, causes: tuple[Cause, ...]) -> Iterator[str]:
         return
     looks = (look for cause in causes if cause.status is CauseStatus.OPEN for look in cause.look_at)
     yield from list(dict.fromkeys(looks))[:_NEXT]
-    if case.answer is None and not case.places.api_server:
+    if case.answer is None and not (case.places.api_server or case.places.probe):
         more = given or "-p source=NAMESPACE/POD -p destination=NAMESPACE/SERVICE -p port=PORT"
         yield f"k8srun run {RUNBOOK} --context NAME {more}  # the same, with both ends"

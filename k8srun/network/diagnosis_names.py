@@ -53,6 +53,14 @@ def obstacle(case: Case, cause: str) -> Obstacle | None:
     return next((one for one in found if one.id == cause), None)
 
 
+def _exists(case: Case) -> bool:
+    """Whether a name that was not found is a Service's: then the name server was not reached, or was asked wrongly."""
+    source = case.ends.source.split("/")
+    host = case.places.unresolved if case.failure is Failure.NAME_NOT_FOUND else ""
+    meant = service_name(case.world, host, source[-2] if len(source) > 1 else "") if host else None
+    return meant in case.world.services if meant else False
+
+
 def enforced(case: Case) -> bool:
     return case.world.cni.enforcement is not Enforcement.INERT
 
@@ -109,17 +117,18 @@ def _dns(case: Case) -> Iterator[Judged]:
     if case.failure and case.failure not in OF_NAMES and case.places.address:
         return  # the text names the address: DNS has answered
     found = obstacle(case, "dns-egress-closed")
-    open_to = case.failure in {Failure.DNS_TIMEOUT, None} or (found and found.blocks and case.failure in NO_ANSWER)
+    unanswered = case.failure is Failure.DNS_TIMEOUT or _exists(case)
+    open_to = unanswered or case.failure is None or (found and found.blocks and case.failure in NO_ANSWER)
     if found:
         steps = resolving(case)
         summary = f"{found.do} " + "; ".join(step.reason for step in steps) if steps else found.do
         status = CauseStatus.CONFIRMED if open_to and enforced(case) else CauseStatus.OPEN
         fix = Fix(visible(f"{summary} (kube-dns: port 53)", limit=900), tuple(commands(steps)))
         yield judged_as("dns-egress-closed", status, Evidence(found.message, found.where), fix=fix)
-    elif case.failure is Failure.DNS_TIMEOUT and case.start:
+    elif unanswered and case.start:
         fact = Evidence(f"{case.start.name} may ask the cluster's DNS, as far as policies go")
         yield judged_as("dns-egress-closed", CauseStatus.RULED_OUT if dns_service(case) else CauseStatus.OPEN, fact)
-    elif case.failure is Failure.DNS_TIMEOUT:
+    elif unanswered:
         check = "k8srun run blocked-traffic -p source=NAMESPACE/POD"
         yield judged_as("dns-egress-closed", CauseStatus.OPEN, look_at=(check,))
     service = dns_service(case)

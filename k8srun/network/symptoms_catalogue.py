@@ -35,7 +35,7 @@ class Chance(StrEnum):
 
     LIKELY = "can be a policy"
     POSSIBLE = "is rarely a policy"
-    NO = "no NetworkPolicy gives"
+    NO = "is no policy's doing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,9 @@ CATALOGUE: tuple[Row, ...] = (
     Row(
         Failure.NAME_NOT_FOUND,
         "lookup … on …:53: no such host",
-        "The name server answered that there is no such name (NXDOMAIN). It was reached, so no policy is in the way of"
-        " DNS: the name is wrong, lacks its namespace, or the Service does not exist.",
+        "There is no such name (NXDOMAIN): it is wrong, lacks its namespace, or the Service does not exist. The name"
+        " server was reached then, and no policy is in the way. Some programs (curl, BusyBox) say the same where it was"
+        " not reached: that is the case if the name exists.",
         Chance.NO,
         _any(
             r"\bNXDOMAIN\b",

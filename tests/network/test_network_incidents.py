@@ -244,3 +244,12 @@ def test_an_api_server_that_kubectl_does_not_reach_is_nothing_to_ask_kubectl_abo
     assert found.causes[0].id == cause
     assert found.confirmed == ()
     assert not [one for one in found.next if one.startswith(("kubectl debug", "kubectl port-forward", "k8srun run"))]
+
+
+def test_a_name_that_exists_and_is_not_found_means_that_dns_was_not_reached(labs):
+    lab = labs["dns-egress-closed"]
+    scene = Scene(read_lab(lab, lab.now), lab.now)
+    found = diagnose(scene.network, read("curl: (6) Could not resolve host: cart.shop"), Ends(source="shop/web"))
+
+    assert [cause.id for cause in found.confirmed] == ["dns-egress-closed"]
+    assert {cause.id: cause.status for cause in found.causes}["no-such-service"] is CauseStatus.RULED_OUT
