@@ -10,9 +10,11 @@ from datetime import datetime
 
 from k8srun.authorization.attributes import ANONYMOUS, MASTERS, UNAUTHENTICATED, Attributes
 from k8srun.authorization.dangers import Danger, dangerous, is_everything, is_system
+from k8srun.authorization.matching import allows
 from k8srun.authorization.model import ALL, Binding, Grant, Subject
 from k8srun.authorization.rbac import Rbac
 from k8srun.authorization.scene import scene_of
+from k8srun.authorization.takeovers import identity_of
 from k8srun.authorization.whocan import Finder
 from k8srun.checks import Check
 from k8srun.findings import Evidence, Finding, Severity
@@ -23,6 +25,13 @@ from k8srun.text import plural, visible
 Run = Callable[[Check, Snapshot, datetime], Iterator[Finding]]
 
 _RULES = 5  # shown of one finding
+_MANY_ROLES = 10  # more of them, and nobody reads them all
+_CORDON = tuple(Attributes(verb, "", "nodes", name="any") for verb in ("update", "patch"))
+_REMOVE = (
+    Attributes("delete", "", "pods", name="any"),
+    Attributes("deletecollection", "", "pods"),
+    Attributes("create", "", "pods", "eviction", name="any"),
+)
 # What kubeadm makes so that a node can find its cluster: one ConfigMap that holds nothing but the CA's certificate.
 _PUBLIC = ("kube-public", "kubeadm:bootstrap-signer-clusterinfo")
 _PRECIOUS = {"aws-auth": Severity.CRITICAL, "coredns": Severity.MEDIUM}
@@ -144,6 +153,35 @@ def paths(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
             message = f"{shown(path.subject)} can become cluster-admin in {plural(path.length, 'step')}"
             severity = Severity.CRITICAL if path.length == 1 else Severity.HIGH
             yield check.finding(shown(path.subject), message, *facts, severity=severity)
+
+
+def drains(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
+    """Who may take pods away and nodes out of use: then the scheduler puts the next pods where they like."""
+    rbac = scene_of(snapshot).rbac
+    for binding, subject, grants in bound(rbac):
+        cordons = [grant for grant in grants if _any_allowed(grant, _CORDON) and not grant.namespace]
+        if not cordons or is_everything(cordons[0].rule):
+            continue
+        removes = [grant for grant in rbac.grants_of(identity_of(subject)) if _any_allowed(grant, _REMOVE)]
+        if removes:
+            message = f"{shown(subject)} can remove pods and close nodes, and so choose where the next ones run"
+            yield _finding(check, binding, subject, message, (*cordons, *removes))
+
+
+def _any_allowed(grant: Grant, requests: Iterable[Attributes]) -> bool:
+    return any(allows(grant.rule, request) for request in requests)
+
+
+def many_roles(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
+    """Subjects of so many roles that nobody sees what they may do altogether."""
+    held: dict[Subject, dict[str, None]] = {}
+    for binding, subject, _ in bound(scene_of(snapshot).rbac):
+        held.setdefault(subject, {})[f"{_role(binding)} of {binding.namespace or 'the cluster'}"] = None
+    for subject, roles in held.items():
+        if len(roles) > _MANY_ROLES:
+            facts = [Evidence(visible(f"holds {role}", limit=300)) for role in list(roles)[:_RULES]]
+            message = f"{plural(len(roles), 'role')} are bound to it: what it may do altogether is hard to see"
+            yield check.finding(shown(subject), message, *facts)
 
 
 def cross_namespace(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:

@@ -102,6 +102,10 @@ BROKEN: dict[str, Callable[[], Snapshot]] = {
         role("shop", "deployer", rule("create", "pods")),
         binding("shop", "deployer", "Role deployer", "User eve"),
     ),
+    "RBAC-DRAIN": granted(rule("patch", "nodes"), rule("create", "pods/eviction")),
+    "RBAC-MANY-ROLES": with_more(
+        *(binding(f"team-{number}", "view", "ClusterRole view", "User eve") for number in range(11))
+    ),
     "RBAC-DANGLING": with_more(binding("shop", "gone", "Role gone", "User eve")),
     "RBAC-CROSS-NAMESPACE": with_more(binding("shop", "other", "Role reader", "ServiceAccount stock/sync")),
     "RBAC-MALFORMED": with_more(role("shop", "broken", {"verbs": "get", "apiGroups": [""], "resources": ["pods"]})),

@@ -20,8 +20,8 @@ from k8srun.findings import Severity
 from k8srun.kubeconfig import KubeconfigUser
 from k8srun.snapshot import ServerInfo
 from k8srun.x509 import Certificate
-from tests.authorization.check_cases import account, healthy, pod, token_secret, with_more
-from tests.authorization.cluster import NOW, binding, metadata, role, rule, snapshot
+from tests.authorization.check_cases import account, granted, healthy, pod, token_secret, with_more
+from tests.authorization.cluster import NOW, binding, cluster_role, metadata, role, rule, snapshot
 from tests.authorization.test_chain import apiserver
 from tests.certificates.model import CLIENT_AUTH, authority, key, leaf
 
@@ -195,6 +195,31 @@ def test_what_reaches_kube_system_or_the_whole_cluster_is_graded_higher():
         return check("RBAC-POD-CREATE", with_more(*items)()).findings[0].severity
 
     assert (severity("shop"), severity("kube-system")) == (Severity.HIGH, Severity.CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("check_", "rule_", "severity"),
+    [
+        ("RBAC-ESCALATE", rule("bind", "clusterroles", group="rbac.authorization.k8s.io"), Severity.CRITICAL),
+        ("RBAC-ESCALATE", rule("impersonate", "userextras/scopes", group="authentication.k8s.io"), Severity.CRITICAL),
+        ("RBAC-ESCALATE", rule("impersonate:user-info", "users", group="authentication.k8s.io"), Severity.CRITICAL),
+        ("RBAC-TOKEN-CREATE", rule("create", "serviceaccounts/token"), Severity.CRITICAL),
+    ],
+)
+def test_what_makes_somebody_stronger_or_somebody_else_is_critical_in_any_namespace(check_, rule_, severity):
+    (finding,) = check(check_, granted(rule_, namespace="shop")()).findings
+    assert finding.severity is severity
+
+
+def test_who_removes_pods_or_closes_nodes_but_not_both_chooses_no_node():
+    assert check("RBAC-DRAIN", granted(rule("patch", "nodes"))()).findings == ()
+    assert check("RBAC-DRAIN", granted(rule("delete", "pods"))()).findings == ()
+    # In a namespace alone nobody writes nodes.
+    assert check("RBAC-DRAIN", granted(rule("patch,delete", "nodes,pods"), namespace="shop")()).findings == ()
+    # By two bindings it is both.
+    pods = role("shop", "r", rule("delete", "pods")), binding("shop", "r", "Role r", "User eve")
+    nodes = cluster_role("n", rule("update", "nodes")), binding("", "n", "ClusterRole n", "User eve")
+    assert len(check("RBAC-DRAIN", with_more(*pods, *nodes)()).findings) == 1
 
 
 def test_a_label_does_not_make_a_grant_the_systems_own():
