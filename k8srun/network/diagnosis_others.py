@@ -185,12 +185,12 @@ def _api_server(case: Case) -> Iterator[Judged]:
             "echo $KUBECONFIG; ls -l ~/.kube/config  # as who ran kubectl, not as root",
         )
         yield judged_as("no-kubeconfig", CauseStatus.OPEN, fact, look_at=look)
-    look = (
+    ways = (
         f"k8srun diagnose --endpoint {quote(address)}  # does anything answer there, and with which certificate?",
         "crictl ps -a | grep -e kube-apiserver -e etcd  # on a control-plane node",
         "journalctl -u kubelet -n 50  # there, if neither runs",
     )
-    yield judged_as("api-server-unreachable", CauseStatus.OPEN, look_at=look)
+    yield judged_as("api-server-unreachable", CauseStatus.OPEN, look_at=ways)
 
 
 def _rest(case: Case) -> Iterator[Judged]:
