@@ -38,6 +38,12 @@ def test_nothing_is_confirmed_where_nothing_could_be_read():
     assert any("kubectl auth can-i" in line for line in found.next)
 
 
+def test_a_resource_that_there_is_not_is_said_even_where_no_role_could_be_read():
+    found, statuses = causes(TEXT.replace("pods", "pod"), Snapshot(NOW))
+    assert statuses["resource-misspelt"] == "open"
+    assert "pods is meant" in str(next(cause for cause in found.causes if cause.id == "resource-misspelt").evidence)
+
+
 def test_roles_that_could_not_be_read_leave_every_near_miss_open():
     cluster = snapshot(role("data", "r", PODS), binding("data", "r", "Role r", "User jane"))
     gap = Gap(next(iter(cluster.observed)).area, "RoleBinding.rbac.authorization.k8s.io", GapReason.FORBIDDEN)

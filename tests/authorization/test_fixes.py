@@ -255,6 +255,11 @@ def test_a_dangerous_grant_is_called_one_first():
     assert said[0].startswith("high: User jane can then read Secrets")
 
 
+def test_a_grant_to_nobody_in_particular_is_called_what_it_is():
+    said = plan_for(LIST_PODS, snapshot(), Identity("system:anonymous").as_authenticated()).impact
+    assert said[0].startswith("critical: everybody who can reach the API server gains in namespace shop")
+
+
 def test_a_new_way_to_cluster_admin_is_the_first_thing_that_is_said():
     strong = binding("", "admin", "ClusterRole cluster-admin", "ServiceAccount shop/robot")
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": "shop"}}

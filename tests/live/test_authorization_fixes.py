@@ -233,3 +233,20 @@ def test_a_pod_of_the_default_account_passes_once_it_runs_as_the_one_that_is_bou
     assert "reports" in str(found.confirmed[0].evidence[1])
     meant = Identity.of_service_account(f"{PREFIX}data", "reports")
     control_plane.wait_until("the binding to count", lambda: send(control_plane, meant, request)[0] == 404)
+
+
+def test_a_person_passes_once_they_are_in_the_group_that_is_bound(control_plane, company):
+    company("rbac-wrong-namespace")
+    request = Attributes("list", "", "pods", "", f"{PREFIX}shop")
+    new = Identity("mara.lindt", ("marlow:new-starters",)).as_authenticated()
+    developer = Identity("mara.lindt", ("marlow:shop-developers",)).as_authenticated()
+    control_plane.wait_until("the binding to count", lambda: send(control_plane, developer, request)[0] == 200)
+    refused(control_plane, new, request)
+    snapshot = observe(control_plane)
+    text = {"kind": "Event", "verb": "list", "user": {"username": new.user, "groups": list(new.groups)},
+            "objectRef": {"resource": "pods", "namespace": request.namespace}, "requestURI": "/",
+            "responseStatus": {"code": 403, "message": ""},
+            "annotations": {"authorization.k8s.io/decision": "forbid"}}  # fmt: skip
+    found = diagnose(json.dumps(text), snapshot, datetime.now(UTC))
+    assert [cause.id for cause in found.confirmed] == ["group-missing"]
+    assert "marlow:shop-developers" in found.confirmed[0].fix.summary

@@ -136,9 +136,10 @@ def _near(*kinds: Miss, at_cluster_scope: bool | None = None) -> Callable[[Case]
     """The judge of a near miss: it is the cause where nothing comes closer, and open beside what does."""
 
     def judge(case: Case) -> Judgement:
-        if not case.world.sees_rbac:
-            return undecided()
         found = [miss for miss in case.misses if miss.kind in kinds]
+        if not case.world.sees_rbac:
+            # How resources are called is known without any role.
+            return undecided(*(Evidence(miss.message) for miss in found if not (miss.grant or miss.binding)))
         if at_cluster_scope is not None and at_cluster_scope != (not case.request.namespace):
             found = []
         if not found or case.decision.allowed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from k8srun.authorization.attributes import Identity
+from k8srun.authorization.attributes import ANONYMOUS, UNAUTHENTICATED, Identity
 from k8srun.authorization.chain import Authorization
 from k8srun.authorization.changes import PermissionChange, permission_changes
 from k8srun.authorization.dangers import Danger, dangers_of, is_everything
@@ -87,6 +87,8 @@ def powers(rules: Iterable[Rule]) -> tuple[str, ...]:
 def _dangers(change: PermissionChange) -> Iterator[str]:
     where = _where(change.namespace)
     by = _grants(change)
+    if change.gained and change.subject.name in (ANONYMOUS, UNAUTHENTICATED):
+        yield f"critical: everybody who can reach the API server gains{where}: {shown_rules(change.gained)}."
     if any(is_everything(rule) for rule in change.gained):
         yield f"critical: {change.subject} can then do everything{where}."
     found: dict[Danger, list[Rule]] = {}
