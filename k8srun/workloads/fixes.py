@@ -74,7 +74,7 @@ def hardening_plan(snapshot: Snapshot, template: PodTemplate, policy: LevelVersi
         InputError: its pod spec cannot be read, or it meets the level already.
         RefusedError: what it violates cannot be mended by changing its fields, or its kind does not let it change.
     """
-    _require_changeable(template)
+    require_changeable(template)
     failures = evaluate(read_subject(template, as_pod=True), policy)
     if not failures:
         raise InputError(f"meets {policy} already: nothing to change", where=template.ref)
@@ -87,7 +87,7 @@ def hardening_plan(snapshot: Snapshot, template: PodTemplate, policy: LevelVersi
         cluster=cluster_of(snapshot),
         steps=(steps.patch(template.item, operations, reason),),
         impact=(restart_of(snapshot, template), *_missed(snapshot, template, met), *_risks(met, wish)),
-        verify=tuple(_fields_set(template.item, operations)),
+        verify=tuple(fields_set(template.item, operations)),
         planned_by=planner_of(snapshot),
     )
 
@@ -151,7 +151,8 @@ def _risks(met: list[str], wish: Wish) -> Iterator[str]:
         yield f"It runs as user {wish.user}: files in its volumes that belong to another user need fsGroup."
 
 
-def _require_changeable(template: PodTemplate) -> None:
+def require_changeable(template: PodTemplate) -> None:
+    """Raises RefusedError: the kind does not let its pod template change."""
     if template.kind in {POD, JOB}:
         what = "a pod's" if template.kind == POD else "a Job's"
         raise RefusedError(
@@ -180,7 +181,7 @@ def user_plan(snapshot: Snapshot, template: PodTemplate, user: int = DEFAULT_USE
         InputError: its pod spec says so already.
         RefusedError: the kind does not let its template change.
     """
-    _require_changeable(template)
+    require_changeable(template)
     spec: dict[str, Any] = deepcopy(dict(template.spec))
     context = spec.setdefault("securityContext", {})
     if context.get("runAsUser") == user:
@@ -196,7 +197,7 @@ def user_plan(snapshot: Snapshot, template: PodTemplate, user: int = DEFAULT_USE
             steps.patch(template.item, operations, "its image runs as root, or as a user whose number is not known"),
         ),
         impact=(restart_of(snapshot, template), f"{breaks} {find_out}"),
-        verify=tuple(_fields_set(template.item, operations)),
+        verify=tuple(fields_set(template.item, operations)),
         planned_by=planner_of(snapshot),
     )
 
@@ -208,7 +209,7 @@ def token_plan(snapshot: Snapshot, template: PodTemplate) -> Plan:
         InputError: it is off already.
         RefusedError: the kind does not let its template change.
     """
-    _require_changeable(template)
+    require_changeable(template)
     if template.spec.get("automountServiceAccountToken") is False:
         raise InputError("its token is not mounted already", where=template.ref)
     spec = {**deepcopy(dict(template.spec)), "automountServiceAccountToken": False}
@@ -222,7 +223,7 @@ def token_plan(snapshot: Snapshot, template: PodTemplate) -> Plan:
         cluster=cluster_of(snapshot),
         steps=(steps.patch(template.item, operations, "nobody in it needs to call the API"),),
         impact=(restart_of(snapshot, template), f"{breaks} {find_out}"),
-        verify=tuple(_fields_set(template.item, operations)),
+        verify=tuple(fields_set(template.item, operations)),
         planned_by=planner_of(snapshot),
     )
 
@@ -239,7 +240,8 @@ def _operations(template: PodTemplate, spec: dict[str, Any]) -> list[Operation]:
     return operations
 
 
-def _fields_set(item: JsonObject, operations: list[Operation]) -> Iterator[Question]:
+def fields_set(item: JsonObject, operations: list[Operation]) -> Iterator[Question]:
+    """The questions whether the fields are what the operations made them."""
     for operation in operations[:_MOST_QUESTIONS]:
         yield Question(
             "field-equals",

@@ -13,6 +13,7 @@ from k8srun.workloads.diagnosis_admission import policy_in
 from k8srun.workloads.diagnosis_view import Case
 from k8srun.workloads.fixes import hardening_plan, user_plan
 from k8srun.workloads.fixes_access import fitting_secret, pull_secret_plan
+from k8srun.workloads.fixes_scratch import directory_of, scratch_plan
 from k8srun.workloads.policy import Level, LevelVersion
 
 _RESTRICTED = LevelVersion(Level.RESTRICTED)
@@ -49,10 +50,16 @@ def _attach(snapshot: Snapshot, template: PodTemplate, _: Case) -> Plan:
     return pull_secret_plan(snapshot, template, fitting_secret(snapshot, template))
 
 
+def _scratch(snapshot: Snapshot, template: PodTemplate, case: Case) -> Plan:
+    directory = directory_of(case.symptom.get("path"), case.symptom.line)
+    return scratch_plan(snapshot, template, str(case.container.get("name") or ""), directory)
+
+
 _REMEDIES: Mapping[str, Callable[[Snapshot, PodTemplate, Case], Plan]] = {
     "pod-security-violation": _harden,
     "image-user-is-root": _run_as_user,
     "image-user-not-numeric": _run_as_user,
     "run-as-user-is-root": _run_as_user,
     "pull-credential-missing": _attach,
+    "root-file-system-read-only": _scratch,
 }

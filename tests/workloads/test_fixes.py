@@ -22,6 +22,7 @@ from k8srun.snapshot import Area, Gap, GapReason
 from k8srun.sources.files import read_files
 from k8srun.workloads.fixes import find_workload, hardening_plan, token_plan
 from k8srun.workloads.fixes_access import pull_secret_plan, relabel_plan
+from k8srun.workloads.fixes_scratch import directory_of, scratch_plan
 from k8srun.workloads.policy import Level, LevelVersion, Mode, Version
 from k8srun.workloads.standards.evaluate import evaluate
 from k8srun.workloads.standards.subject import read_subject
@@ -303,6 +304,10 @@ def test_on_the_lab_the_refused_workload_is_hardened_and_the_plan_verified(tmp_p
     [
         ("pod-security-refused", "Harden Deployment.apps payments/fraud-check to restricted:v1.37"),
         ("image-runs-as-root", "Run StatefulSet.apps shop/banner as user 10001"),
+        (
+            "read-only-root",
+            "Let container status of StatefulSet.apps shop/status write to /var/cache/nginx/client_temp",
+        ),
         ("pull-secret-not-attached", "Let StatefulSet.apps data/archiver pull with Secret registry"),
     ],
 )
@@ -339,3 +344,51 @@ def test_a_workload_whose_image_is_root_is_given_a_user_of_its_own(labs):
     plan = hardening_plan(snapshot, bare, RESTRICTED)
     added = {one["path"]: one.get("value") for one in plan.steps[0].patch}
     assert added["/spec/template/spec/securityContext/runAsUser"] == 10001
+
+
+def with_scratch(spec, directory="/app/cache"):
+    snapshot = cluster(given_uid(deployment(spec=spec)))
+    template = find_workload(snapshot, "shop/web")
+    plan = scratch_plan(snapshot, template, "web", directory)
+    (step,) = plan.steps
+    assert patched(patched(template.item, step.patch), step.undo.patch) == template.item, "it can be taken back"
+    return patched(template.item, plan.steps[0].patch)["spec"]["template"]["spec"]
+
+
+def test_a_container_gets_a_directory_to_write_to_beside_the_volumes_that_it_has():
+    mounts = [{"name": "scratch-app-cache", "mountPath": "/x"}]
+    own = pod_spec(container(volumeMounts=mounts), volumes=[{"name": "scratch-app-cache", "emptyDir": {}}])
+    for spec, name in ((pod_spec(), "scratch-app-cache"), (own, "scratch-app-cache-1")):
+        after = with_scratch(spec)
+        assert after["volumes"][-1] == {"name": name, "emptyDir": {}}
+        assert after["containers"][0]["volumeMounts"][-1] == {"name": name, "mountPath": "/app/cache"}
+        assert violations(after) == ()
+
+
+@pytest.mark.parametrize("directory", ["/", "relative"])
+def test_nothing_is_mounted_over_the_whole_root(directory):
+    with pytest.raises(InputError, match="cannot be mounted over"):
+        with_scratch(pod_spec(), directory)
+
+
+def test_a_volume_that_is_there_already_is_not_hidden():
+    spec = pod_spec(container(volumeMounts=[{"name": "a", "mountPath": "/app/cache/"}]), volumes=[{"name": "a"}])
+    with pytest.raises(InputError, match="has a volume at /app/cache already"):
+        with_scratch(spec)
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "directory"),
+    [
+        (
+            "/var/cache/nginx/client_temp",
+            'mkdir() "/var/cache/nginx/client_temp" failed',
+            "/var/cache/nginx/client_temp",
+        ),
+        ("/app/data/log.txt", "open /app/data/log.txt: read-only file system", "/app/data"),
+        ("/pid", "open /pid: read-only file system", "/"),
+        ("", "read-only file system", "/"),
+    ],
+)
+def test_the_directory_is_that_which_was_to_be_made_or_that_of_the_file(path, message, directory):
+    assert directory_of(path, message) == directory
