@@ -66,6 +66,7 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
             "authorizers",
             "whoami",
             "unused_grants",
+            "permission_changes",
             "diagnose_refusal",
             "access_request",
             "proposal",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 from k8srun.assessment.scene import Scene
 from k8srun.authorization.apiresources import resources
 from k8srun.authorization.asking import identity_of, request_of
 from k8srun.authorization.attributes import Attributes
 from k8srun.authorization.chain import Authorization
+from k8srun.authorization.changes import permission_changes
 from k8srun.authorization.checks import CHECKS
 from k8srun.authorization.dangers import is_system
 from k8srun.authorization.identities import authenticators, of_kubeconfig_user, of_server
@@ -18,13 +22,16 @@ from k8srun.authorization.nearmisses import near_misses
 from k8srun.authorization.paths import AttackPath
 from k8srun.authorization.permissions import AccessMatrix, access_matrix, bound_subjects, permissions_of
 from k8srun.authorization.scene import scene_of
-from k8srun.authorization.usage import unused_grants
+from k8srun.authorization.usage import minimal_roles, unused_grants
 from k8srun.authorization.whocan import who_can
 from k8srun.checks import CheckResult
 from k8srun.display import authorization as display
+from k8srun.display import authorization_history as history
 from k8srun.errors import InputError
 from k8srun.investigation.auditlog import read_audit_file
 from k8srun.investigation.questions import Questions
+from k8srun.sources.saved import load
+from k8srun.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,6 +147,35 @@ class AuthorizationQuestions(Questions):
             audit_log: path of the log, JSON lines.
         """
         return display.unused(unused_grants(self._authorization.rbac, read_audit_file(audit_log)))
+
+    def minimal_role(self, audit_log: str, who: str, *, name: str = "least") -> str:
+        """The least roles, in YAML, that allow all that somebody did while an audit log was written; print it.
+
+        Args:
+            audit_log: path of the log, JSON lines.
+            who: a user name, or NAMESPACE:NAME.
+            name: of the roles.
+
+        Raises:
+            InputError: the log cannot be read, or tells of nothing that they were allowed to do.
+        """
+        user = identity_of(who, (), raw=True).user
+        roles = minimal_roles(read_audit_file(audit_log), user, name=name)
+        if not roles:
+            raise InputError(
+                f"the log tells of no request of {visible(user, limit=200)}", where=audit_log, do="Look at the name."
+            )
+        text: str = yaml.safe_dump_all(roles, sort_keys=False)
+        return text
+
+    def permission_changes(self, before: str) -> pd.DataFrame:
+        """Who may do more and who may do less than in an older snapshot, and by which bindings.
+
+        Args:
+            before: path of a snapshot saved earlier.
+        """
+        older = Authorization.of(load(Path(before)))
+        return history.changes(permission_changes(older, self._authorization))
 
     @property
     def _scene(self) -> Scene:

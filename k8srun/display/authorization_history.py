@@ -1,0 +1,28 @@
+"""How permissions changed from one snapshot to another."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from k8srun.authorization.changes import Changes
+from k8srun.authorization.fixes.impact import shown_rules
+from k8srun.display.tables import frame
+
+_COLUMNS = ("Who", "Where", "Gained", "Lost", "By")
+_MOST = 4
+
+
+def changes(found: Changes) -> pd.DataFrame:
+    """One row for each subject and scope, and one for each thing that could not be compared."""
+    rows: list[dict[str, object]] = [
+        {
+            "Who": str(one.subject),
+            "Where": one.namespace or "everywhere",
+            "Gained": shown_rules(one.gained),
+            "Lost": shown_rules(one.lost),
+            "By": ", ".join(list(dict.fromkeys(str(grant.binding) for grant in one.by))[:_MOST]),
+        }
+        for one in found.changes
+    ]
+    rows += [{"Who": "perhaps others", "Where": "", "Gained": "", "Lost": "", "By": why} for why in found.unknown]
+    return frame(rows, _COLUMNS)
