@@ -68,23 +68,26 @@ DANGERS: tuple[Danger, ...] = (
     Danger(
         "escalate-bind",
         "give itself any permission",
-        _C,
+        _H,
         _probes(("escalate", "bind"), RBAC_GROUP, "clusterroles", "roles"),
+        _C,
     ),
     Danger(
         "impersonate",
         "act as somebody else",
-        _C,
+        _H,
         (
             *_probes(("impersonate",), "", "users", "groups", "serviceaccounts"),
             *_probes(("impersonate",), AUTHENTICATION, "uids", "userextras/any"),
         ),
+        _C,
     ),
     Danger(
         "token-create",
         "make a token of any ServiceAccount there",
-        _C,
+        _H,
         _probes(("create",), "", "serviceaccounts/token"),
+        _C,
     ),
     Danger(
         "csr-approval",

@@ -198,17 +198,19 @@ def test_what_reaches_kube_system_or_the_whole_cluster_is_graded_higher():
 
 
 @pytest.mark.parametrize(
-    ("check_", "rule_", "severity"),
+    ("check_", "rule_"),
     [
-        ("RBAC-ESCALATE", rule("bind", "clusterroles", group="rbac.authorization.k8s.io"), Severity.CRITICAL),
-        ("RBAC-ESCALATE", rule("impersonate", "userextras/scopes", group="authentication.k8s.io"), Severity.CRITICAL),
-        ("RBAC-ESCALATE", rule("impersonate:user-info", "users", group="authentication.k8s.io"), Severity.CRITICAL),
-        ("RBAC-TOKEN-CREATE", rule("create", "serviceaccounts/token"), Severity.CRITICAL),
+        ("RBAC-ESCALATE", rule("bind", "clusterroles", group="rbac.authorization.k8s.io")),
+        ("RBAC-ESCALATE", rule("impersonate", "userextras/scopes", group="authentication.k8s.io")),
+        ("RBAC-ESCALATE", rule("impersonate:user-info", "users", group="authentication.k8s.io")),
+        ("RBAC-TOKEN-CREATE", rule("create", "serviceaccounts/token")),
     ],
 )
-def test_what_makes_somebody_stronger_or_somebody_else_is_critical_in_any_namespace(check_, rule_, severity):
-    (finding,) = check(check_, granted(rule_, namespace="shop")()).findings
-    assert finding.severity is severity
+def test_what_makes_somebody_stronger_is_critical_unless_it_ends_at_a_namespace_of_no_privilege(check_, rule_):
+    found = [check(check_, granted(rule_, namespace=space)()).findings for space in ("", "kube-system", "shop")]
+    assert [[one.severity for one in each] for each in found] == [
+        [Severity.CRITICAL], [Severity.CRITICAL], [Severity.HIGH],
+    ]  # fmt: skip
 
 
 def test_who_removes_pods_or_closes_nodes_but_not_both_chooses_no_node():
