@@ -46,6 +46,13 @@ def test_an_access_request_is_written_once_and_leads_to_the_same_answer(run, tmp
         run.access_request(write_to=str(path))
 
 
+def test_a_text_without_a_refusal_asks_for_nothing_and_writes_nothing(run, tmp_path):
+    assert "nothing to ask for" in run.access_request("all is well").to_string()
+    with pytest.raises(InputError, match="no 403"):
+        run.access_request("all is well", write_to=str(tmp_path / "request.json"))
+    assert not (tmp_path / "request.json").exists()
+
+
 def test_what_cannot_be_used_is_refused_with_what_to_do(run, tmp_path):
     with pytest.raises(InputError, match="no 403"):
         run.proposal(error="all is well")

@@ -258,6 +258,11 @@ def request(found: AccessRequest) -> pd.DataFrame:
     return pairs([*rows, ("groups", ", ".join(found.groups) or "not known")])
 
 
+def nothing_refused() -> pd.DataFrame:
+    """In place of a request, where the text holds no refusal."""
+    return pairs([("nothing", "The text holds no 403 and no 401: there is nothing to ask for.")])
+
+
 def unused(found: Iterable[Unused]) -> pd.DataFrame:
     """One row for each binding of which something was not used."""
     rows: list[dict[str, object]] = [

@@ -68,6 +68,8 @@ class AuthorizationChanges(Questions):
             InputError: the text holds no refusal, or the file cannot be written.
             RefusedError: the file exists.
         """
+        if not (request or write_to or read(error or self._symptom)):
+            return display.nothing_refused()
         denial = self._denial(error, request)
         server = self.snapshot.server
         case = Case(denial, Scene(self.snapshot, self.now).authorization)
