@@ -58,6 +58,8 @@ def test_what_cannot_be_used_is_refused_with_what_to_do(run, tmp_path):
         run.proposal(error="all is well")
     with pytest.raises(InputError, match="no grant ends"):
         run.proposal(error='pods "x" is forbidden: exceeded quota: q, requested: a=1, used: a=1, limited: a=1')
+    with pytest.raises(InputError, match="does not say who"):
+        run.proposal(error='pods "x" is forbidden: ')
     with pytest.raises(InputError, match="cannot be read"):
         run.diagnose_refusal(request=str(tmp_path / "none.json"))
     with pytest.raises(InputError, match="cannot be read"):

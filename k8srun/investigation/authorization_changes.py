@@ -94,10 +94,12 @@ class AuthorizationChanges(Questions):
         """
         denial = self._denial(error, request)
         if denial.kind is not DenialKind.ACCESS or denial.request is None:
-            raise InputError(
-                f"no grant ends this refusal: it is one of {denial.kind.value}",
-                do="k8srun run forbidden-403 says what does.",
+            what = (
+                "the message does not say who was refused what"
+                if denial.is_about_rbac
+                else f"no grant ends this refusal: it is one of {denial.kind.value}"
             )
+            raise InputError(what, do="k8srun run forbidden-403 says what to do; an audit event tells who and what.")
         if expires:
             parse_time(expires, where="expires")
         case = Case(denial, Scene(self.snapshot, self.now).authorization)
