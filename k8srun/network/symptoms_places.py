@@ -114,9 +114,7 @@ _PATTERNS = tuple(
 _MARKS = {
     "probe": re.compile(r"(?:Readiness|Liveness|Startup) probe (?:failed|errored)", re.IGNORECASE),
     "webhook": re.compile(r"failed calling webhook", re.IGNORECASE),
-    "api_server": re.compile(
-        r"unable to connect to the server|connection to the server \S+ was", re.IGNORECASE
-    ),
+    "api_server": re.compile(r"unable to connect to the server|connection to the server \S+ was", re.IGNORECASE),
 }
 _EVENT_POD = re.compile(
     rf"(?:^|\s)(?:(?P<namespace>{_NAME})\s+\S+\s+(?:Warning|Normal)\s+\S+\s+)?pod/(?P<pod>{_NAME})", re.IGNORECASE
