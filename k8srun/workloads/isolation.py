@@ -40,6 +40,7 @@ def isolation(snapshot: Snapshot, template: PodTemplate) -> tuple[Aspect, ...]:
         *(_host_path_aspect(path) for path in host_paths(template)),
         _runtime_class(snapshot, template),
         _token(snapshot, template),
+        *_asked_tokens(template),
     )
 
 
@@ -107,28 +108,52 @@ def _runtime_class(snapshot: Snapshot, template: PodTemplate) -> Aspect:
     return Aspect("runtimeClassName", shown, "pod", text)
 
 
-def mounts_token(snapshot: Snapshot, template: PodTemplate) -> tuple[bool, str]:
+def mounts_token(snapshot: Snapshot, template: PodTemplate) -> tuple[bool | None, str]:
     """Whether a ServiceAccount's token is mounted by default, and who decides: `pod`, `ServiceAccount`, `cluster`.
 
-    A pod that a server made has the volume in its spec; it is not looked for, since the fields say the same.
+    A pod that a server made has it or not, whatever its ServiceAccount says since. None where that was not read.
     """
     own = template.spec.get("automountServiceAccountToken")
     if own is not None:
         return bool(own), "pod"
-    account = snapshot.find(SERVICE_ACCOUNT, template.service_account, template.namespace) or {}
-    setting = account.get("automountServiceAccountToken")
+    if template.is_pod and (template.item.get("metadata") or {}).get("uid"):
+        places = [
+            mount.get("mountPath") for _, one in containers(template.spec) for mount in one.get("volumeMounts") or ()
+        ]
+        return TOKEN_PATH in places, "pod"
+    account = snapshot.find(SERVICE_ACCOUNT, template.service_account, template.namespace)
+    if account is None and snapshot.unmet(Need.objects(SERVICE_ACCOUNT)):
+        return None, "ServiceAccount"
+    setting = (account or {}).get("automountServiceAccountToken")
     return (bool(setting), "ServiceAccount") if setting is not None else (True, "cluster")
 
 
 def _token(snapshot: Snapshot, template: PodTemplate) -> Aspect:
     mounted, origin = mounts_token(snapshot, template)
-    account = visible(template.service_account, limit=253)
+    name, account = "automountServiceAccountToken", visible(template.service_account, limit=253)
+    if mounted is None:
+        text = f"Whether a token of ServiceAccount {account} is mounted is not known: it could not be read."
+        return Aspect(name, "not known", origin, text)
     if not mounted:
-        return Aspect(
-            "automountServiceAccountToken",
-            "false",
-            origin,
-            f"No token of ServiceAccount {account} is mounted by itself.",
-        )
+        return Aspect(name, "false", origin, f"No token of ServiceAccount {account} is mounted by itself.")
     text = f"Every container can call the API as ServiceAccount {account}, with the token under {TOKEN_PATH}."
-    return Aspect("automountServiceAccountToken", "true", origin, text, weakens=True)
+    return Aspect(name, "true", origin, text, weakens=True)
+
+
+def _asked_tokens(template: PodTemplate) -> Iterator[Aspect]:
+    """Tokens that the pod spec asks for beside the one that comes by itself: automount does not switch them off."""
+    for volume in template.spec.get("volumes") or ():
+        mounts = [*_mounts(template.spec, str(volume.get("name") or ""))]
+        sources = (volume.get("projected") or {}).get("sources")
+        for source in sources if isinstance(sources, list | tuple) else ():
+            token = source.get("serviceAccountToken") if isinstance(source, Mapping) else None
+            if not isinstance(token, Mapping) or any(path == TOKEN_PATH for _, path, _ in mounts):
+                continue
+            audience = visible(str(token.get("audience") or "the API server"), limit=200)
+            who = ", ".join(visible(name, limit=63) for name in dict.fromkeys(name for name, _, _ in mounts))
+            text = (
+                f"{who or 'No container'} has a token of ServiceAccount {visible(template.service_account, limit=253)}"
+            )
+            yield Aspect(
+                "serviceAccountToken", audience, "pod", f"{text} for {audience}, in a volume of its own.", True
+            )

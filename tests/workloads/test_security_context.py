@@ -230,3 +230,28 @@ def test_a_token_is_mounted_unless_the_pod_or_else_its_service_account_says_no(o
 
     assert mounts_token(snapshot, template_of(deployment(spec=spec))) == mounted
     assert SERVICE_ACCOUNT in snapshot.objects
+
+
+@pytest.mark.parametrize("places", [["/var/run/secrets/kubernetes.io/serviceaccount"], []])
+def test_a_pod_that_runs_has_a_token_or_not_whatever_its_service_account_says_since(places):
+    mounts = [{"name": "kube-api-access-x", "mountPath": path, "readOnly": True} for path in places]
+    made = pod(spec=pod_spec(container(volumeMounts=mounts)), uid="made")
+    snapshot = cluster(service_account(automountServiceAccountToken=not places))
+
+    assert mounts_token(snapshot, template_of(made)) == (bool(places), "pod")
+
+
+def test_whether_a_token_is_mounted_is_not_known_where_service_accounts_could_not_be_read():
+    gap = Gap(Area.OBJECTS, str(SERVICE_ACCOUNT), GapReason.FORBIDDEN)
+    assert "is not known" in sentences(pod_spec(), gaps=(gap,))["automountServiceAccountToken"]
+
+
+def test_a_token_that_the_pod_asks_for_is_told_although_none_is_mounted_by_itself():
+    volume = {"name": "vault", "projected": {"sources": [{"serviceAccountToken": {"audience": "vault", "path": "t"}}]}}
+    reading = container(volumeMounts=[{"name": "vault", "mountPath": "/tokens"}])
+    found = sentences(pod_spec(reading, volumes=[volume], automountServiceAccountToken=False))
+
+    assert "No token" in found["automountServiceAccountToken"]
+    assert found["serviceAccountToken"] == (
+        "web has a token of ServiceAccount default for vault, in a volume of its own."
+    )
