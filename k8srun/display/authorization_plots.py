@@ -17,7 +17,6 @@ from k8srun.text import plural, visible
 _MOST_ROWS = 40
 _MOST_IN_LAYER = 12
 _READ = frozenset({"get", "list", "watch"})
-_LEVELS = ("nothing", "reads", "writes", "does everything asked")
 _COLOURS = ListedColormap(["#f2f4f7", "#9fc5f8", "#fdb022", "#b42318"])
 _LETTERS = ("", "r", "w", "all")
 _GOAL_COLOUR, _STEP_COLOUR, _LINE = "#b42318", "#175cd3", "#667085"

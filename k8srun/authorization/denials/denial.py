@@ -35,23 +35,6 @@ class DenialKind(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     """A 401: the server does not know who asks."""
 
-    @property
-    def is_admission(self) -> bool:
-        """Refused after RBAC had allowed it: no grant will help."""
-        return self in _ADMISSION
-
-
-_ADMISSION = frozenset(
-    {
-        DenialKind.NODE_RESTRICTION,
-        DenialKind.POD_SECURITY,
-        DenialKind.WEBHOOK,
-        DenialKind.POLICY,
-        DenialKind.QUOTA,
-        DenialKind.TERMINATING,
-        DenialKind.OWNER_REFERENCE,
-    }
-)
 
 _NOBODY = Identity("")
 
