@@ -61,7 +61,6 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
             "dangerous_grants",
             "roles_and_bindings",
             "service_accounts",
-            "api_resources",
             "authenticators",
             "authorizers",
             "whoami",
@@ -73,6 +72,9 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
             "token",
         ),
         REFUSAL_NEEDS,
+    ),
+    **dict.fromkeys(
+        ("api_resources", "api_groups"), tuple(map(Need.objects, (CUSTOM_RESOURCE_DEFINITION, API_SERVICE)))
     ),
     "evaluate_workloads": _of_checks(WORKLOAD_CHECKS),
     **dict.fromkeys(

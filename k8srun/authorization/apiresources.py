@@ -1,17 +1,18 @@
 """API discovery: which resources there are, in which groups and versions, under which names, and what was removed.
 
-The built-in ones are those of a Kubernetes 1.37 API server; custom ones come from a snapshot's CRDs and APIServices.
+The built-in ones are those of a Kubernetes 1.37 API server, of which the APIServices of a snapshot, where they were
+read, leave what that server has; custom ones come from its CRDs.
 Sources: `/api` and `/apis` as served; Kubernetes' "Deprecated API Migration Guide".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from k8srun.kinds import CUSTOM_RESOURCE_DEFINITION
+from k8srun.kinds import API_SERVICE, CUSTOM_RESOURCE_DEFINITION
 from k8srun.snapshot import JsonObject, Snapshot
 
 
@@ -47,11 +48,33 @@ class ApiResource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def verbs(self) -> tuple[str, ...]:
+        """Those of the resource itself, as discovery lists them; subresources have others."""
+        return _VERBS.get(self.plural, _VERBS[""]) if not self.custom else _VERBS[""]
+
+    @property
     def stability(self) -> str:
         """`stable`, `beta` or `alpha`, of the preferred version."""
-        version = self.versions[0] if self.versions else ""
-        return next((stage for stage in ("alpha", "beta") if stage in version), "stable")
+        return stability_of(self.versions[0] if self.versions else "")
 
+
+_VERBS = {
+    "": ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"),
+    "namespaces": ("create", "delete", "get", "list", "patch", "update", "watch"),
+    "componentstatuses": ("get", "list"),
+    **dict.fromkeys(
+        (
+            "bindings",
+            "localsubjectaccessreviews",
+            "selfsubjectaccessreviews",
+            "selfsubjectreviews",
+            "selfsubjectrulesreviews",
+            "subjectaccessreviews",
+            "tokenreviews",
+        ),
+        ("create",),
+    ),
+}
 
 # plural, kind, N(amespaced) or C(luster), versions, short names, subresources.
 _TABLE = {
@@ -180,8 +203,37 @@ def builtin() -> tuple[ApiResource, ...]:
 
 
 def resources(snapshot: Snapshot) -> tuple[ApiResource, ...]:
-    """The built-in resources and those of the snapshot's CustomResourceDefinitions."""
-    return (*builtin(), *custom(snapshot))
+    """The built-in resources and those of the snapshot's CustomResourceDefinitions.
+
+    Where the server's APIServices were read, only the groups and versions are given that it serves.
+    """
+    services = services_of(snapshot)
+    known = builtin() if services is None else tuple(_restricted(services))
+    return (*known, *custom(snapshot))
+
+
+def services_of(snapshot: Snapshot) -> dict[tuple[str, str], JsonObject] | None:
+    """The APIServices by group and version; None where those that a server makes for itself are not among them."""
+    # A server has none for the group of APIServices themselves.
+    found: dict[tuple[str, str], JsonObject] = {("apiregistration.k8s.io", "v1"): {"spec": {}}}
+    for item in snapshot.of(API_SERVICE):
+        spec = _mapping(item.get("spec"))
+        group, version = spec.get("group") or "", spec.get("version")
+        if isinstance(group, str) and isinstance(version, str):
+            found[group, version] = item
+    return found if ("", "v1") in found else None
+
+
+def stability_of(version: str) -> str:
+    """`stable`, `beta` or `alpha`."""
+    return next((stage for stage in ("alpha", "beta") if stage in version), "stable")
+
+
+def _restricted(services: Mapping[tuple[str, str], object]) -> Iterator[ApiResource]:
+    for item in builtin():
+        versions = tuple(version for version in item.versions if (item.group, version) in services)
+        if versions:
+            yield item if versions == item.versions else replace(item, versions=versions)
 
 
 def custom(snapshot: Snapshot) -> Iterator[ApiResource]:

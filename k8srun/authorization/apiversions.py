@@ -35,7 +35,7 @@ REMOVALS: tuple[Removal, ...] = (
     _removal("apps/v1beta1", "", 16, "apps/v1"),
     _removal("apps/v1beta2", "", 16, "apps/v1"),
     _removal("extensions/v1beta1", "Ingress", 22, "networking.k8s.io/v1"),
-    _removal("networking.k8s.io/v1beta1", "", 22, "networking.k8s.io/v1"),
+    _removal("networking.k8s.io/v1beta1", "Ingress IngressClass", 22, "networking.k8s.io/v1"),
     *(
         _removal(f"{group}/v1beta1", kinds, 22, f"{group}/v1")
         for group, kinds in (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from k8srun.assessment.scene import Scene
+from k8srun.authorization.apigroups import api_groups
 from k8srun.authorization.apiresources import resources
 from k8srun.authorization.asking import identity_of, request_of
 from k8srun.authorization.attributes import Attributes
@@ -27,6 +28,7 @@ from k8srun.authorization.whocan import who_can
 from k8srun.checks import CheckResult
 from k8srun.display import authorization as display
 from k8srun.display import authorization_history as history
+from k8srun.display.api_groups import api_groups as display_groups
 from k8srun.errors import InputError
 from k8srun.investigation.auditlog import read_audit_file
 from k8srun.investigation.questions import Questions
@@ -121,6 +123,10 @@ class AuthorizationQuestions(Questions):
         """
         wanted = "" if group == "core" else group
         return display.resources(item for item in resources(self.snapshot) if wanted is None or item.group == wanted)
+
+    def api_groups(self) -> pd.DataFrame:
+        """The groups of the API, their versions, who answers for them, and whether that can be reached."""
+        return display_groups(api_groups(self.snapshot))
 
     def authenticators(self) -> pd.DataFrame:
         """The ways in which the API server lets people in, by its flags."""

@@ -7,8 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from k8srun.authorization.apiresources import builtin, resources
-from k8srun.authorization.apiversions import old_versions, removal_of
 from k8srun.authorization.attributes import Identity
 from k8srun.authorization.checks import CHECKS
 from k8srun.authorization.identities import authenticators, of_certificate, of_claims, of_kubeconfig_user, of_server
@@ -21,7 +19,7 @@ from k8srun.kubeconfig import KubeconfigUser
 from k8srun.snapshot import ServerInfo
 from k8srun.x509 import Certificate
 from tests.authorization.check_cases import account, granted, healthy, pod, token_secret, with_more
-from tests.authorization.cluster import NOW, binding, cluster_role, metadata, role, rule, snapshot
+from tests.authorization.cluster import NOW, binding, cluster_role, role, rule, snapshot
 from tests.authorization.test_chain import apiserver
 from tests.certificates.model import CLIENT_AUTH, authority, key, leaf
 
@@ -235,32 +233,3 @@ def test_a_label_does_not_make_a_grant_the_systems_own():
 def test_rules_for_names_are_dangerous_only_where_requests_carry_names():
     named = role("shop", "r", rule("create", "pods", names="x")), binding("shop", "b", "Role r", "User eve")
     assert check("RBAC-POD-CREATE", with_more(*named)()).findings == ()
-
-
-def test_the_resources_of_a_custom_resource_definition_are_discovered():
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": metadata("widgets.example.com"),
-        "spec": {"group": "example.com", "scope": "Namespaced",
-                 "names": {"plural": "widgets", "kind": "Widget", "shortNames": ["wd"]},
-                 "versions": [{"name": "v1beta1", "served": True, "subresources": {"scale": {}}}]},
-    }  # fmt: skip
-    broken = {**definition, "spec": {"group": 3}}
-
-    found = [item for item in resources(snapshot(definition, broken)) if item.custom]
-    (widget,) = found
-    assert (widget.name, widget.stability, widget.subresources) == ("widgets.example.com", "beta", ("scale",))
-    assert len({(item.group, item.plural) for item in builtin()}) == len(builtin())
-
-
-def test_a_removed_version_is_found_in_a_manifest_and_in_the_notes_of_the_server():
-    stored = {
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": metadata("web", "shop", managedFields=[{"manager": "helm", "apiVersion": "apps/v1beta1"}]),
-    }  # fmt: skip
-    written = {"apiVersion": "policy/v1beta1", "kind": "PodDisruptionBudget", "metadata": metadata("web", "shop")}
-
-    found = {(old.removal.api_version, old.writer) for old in old_versions(snapshot(stored, written))}
-    assert found == {("apps/v1beta1", "helm"), ("policy/v1beta1", "")}
-    assert removal_of("batch/v1", "CronJob") is None
-    assert removal_of("storage.k8s.io/v1beta1", "CSIStorageCapacity").minor == 27
