@@ -23,6 +23,13 @@ _OTHERS = re.compile(
     r"|is forbidden: User |CrashLoopBackOff|OOMKilled|FailedMount|FailedScheduling|violates PodSecurity",
     re.IGNORECASE,
 )
+# A line without any of these can match no row; the test of the catalogue holds them to it.
+_TRIGGER = re.compile(
+    r"time|connect|refused|reset|route|reach|resol|host|name|address|dns|nxdomain|servfail|eai_|lookup|server|upstream"
+    r"|50[234]|gateway|http|status|tls|ssl|errno|error|curl|denied|endpoint|healthy|forward|pipe|reply|eof|hang|deadline"
+    r"|cancel|except|fail|prohibited|filtered|open|succeed|again|enet|e?conn",
+    re.IGNORECASE,
+)
 _PORT_FORWARD = re.compile(r"\bport-?forward", re.IGNORECASE)
 
 
@@ -92,7 +99,7 @@ def _cut(line: str) -> str:
 def _failures(lines: list[str]) -> Iterator[tuple[int, Row]]:
     """The first row that each line matches. A line of another matter is passed over, whatever words it holds."""
     for number, line in enumerate(lines):
-        if _OTHERS.search(line):
+        if not _TRIGGER.search(line) or _OTHERS.search(line):
             continue
         row = next((row for row in CATALOGUE if row.patterns.search(line)), None)
         if row is not None:

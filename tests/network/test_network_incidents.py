@@ -11,13 +11,16 @@ from k8srun.assessment.symptoms import diagnose as front_door
 from k8srun.diagnosis import CauseStatus
 from k8srun.kinds import NETWORK_POLICY
 from k8srun.lab import HEALTHY, incidents
-from k8srun.network.diagnosis import diagnose
+from k8srun.network.diagnosis import diagnose, plan
 from k8srun.network.diagnosis_case import Ends
 from k8srun.network.diagnosis_names import TITLES as OTHER_TITLES
 from k8srun.network.diagnosis_policies import TITLES as POLICY_TITLES
 from k8srun.network.diagnosis_survey import survey
-from k8srun.network.difference import with_objects
+from k8srun.network.difference import difference, with_objects
+from k8srun.network.fixes_impact import after
 from k8srun.network.symptoms import read
+from k8srun.network.world import World
+from k8srun.planfile import require_valid
 from k8srun.snapshot import Area, Gap, GapReason, Snapshot
 from k8srun.sources.collect import read_lab
 
@@ -267,3 +270,28 @@ def test_policies_of_other_namespaces_need_not_be_read_those_of_both_ends_must(r
     found = diagnose(Scene(replace(snapshot, objects=ours, gaps=(gap,)), lab.now).network, None, asked(lab.incident))
 
     assert [cause.id for cause in found.confirmed] == confirmed
+
+
+# What a change of policies or of a Service cannot mend.
+WITHOUT_PLAN = {"network-agent-not-ready", "network-plugin-inert", "pods-not-ready", "wrong-service-name"}
+
+
+def test_the_plan_of_an_incident_mends_it_and_opens_one_pair_of_workloads(case):
+    incident, scene, lab = case
+    world, symptom, ends = scene.network, read(lab.symptom), asked(incident)
+    made = plan(world, symptom, ends, cluster="uid")
+    if incident.name in WITHOUT_PLAN:
+        assert made is None
+        return
+    require_valid(made)
+    changed = World(after(world.snapshot, made.steps))
+
+    assert [cause.id for cause in diagnose(changed, symptom, ends).confirmed] == []
+    change = difference(world.network, changed.network)
+    assert change.closes == ()
+    if incident.name in {"service-selector", "service-target-port"}:
+        assert change.changes == (), "a Service decides nothing about policies"
+    elif incident.name == "host-network-source":
+        assert {one.destination for one in change.changes} == {"payments/api[Deployment]"}
+    else:
+        assert len({(one.source, one.destination) for one in change.opens}) == 1
