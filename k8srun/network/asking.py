@@ -16,7 +16,7 @@ from k8srun.network.policy import Addresses
 from k8srun.network.ports import LAST_PORT, PROTOCOLS
 from k8srun.network.question import Flow, both, families_of, flow
 from k8srun.network.services import Service, ServicePort
-from k8srun.network.targets import Target, resolve, service_port
+from k8srun.network.targets import Target, behind_node_port, resolve, service_port
 from k8srun.network.way import on_the_way
 from k8srun.network.world import World
 from k8srun.text import visible
@@ -70,6 +70,7 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
         raise InputError(
             f"{start.name} cannot open connections", where=source, do="Give one of its pods as the source."
         )
+    end = behind_node_port(world, end, wanted, protocol)
     pairs, more = _pairs(world, start, end, wanted, protocol)
     obstacles = [*end.obstacles, *more]
     if not pairs:
@@ -79,6 +80,7 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
     obstacles += _differences([found for found, _ in flows], worst)
     if worst.verdict is Verdict.ALLOWED and any(one.id == _NOT_ALL for one in obstacles):
         worst = replace(worst, verdict=Verdict.UNKNOWN)
+    worst = _from_a_node(world, end.service, worst, protocol, number)
     worst = _translated(world, end.service, _returned(world, end.service, worst, protocol, number), protocol, wanted)
     obstacles += on_the_way(world, worst, end, number)
     ordered = sorted(dict.fromkeys(obstacles), key=lambda one: not one.blocks)
@@ -202,6 +204,25 @@ def _differences(flows: Sequence[Flow], worst: Flow) -> Iterator[Obstacle]:
         yield Obstacle("differs-between-pods", message, described(worst.destination))
     if worst.denied_family:
         yield Obstacle("family-denied", f"over IPv{worst.denied_family} it is denied", described(worst.destination))
+
+
+def _from_a_node(world: World, service: Service | None, found: Flow, protocol: str, number: int) -> Flow:
+    """What holds for a client of the outside whose address a node may have replaced with its own on the way."""
+    balanced = service and not service.local and service.type in {"NodePort", "LoadBalancer"}
+    if not balanced or not isinstance(found.source, Address) or not _decided_by_block(world, found.ingress):
+        return found
+    nodes = [one for node in world.network.nodes for one in node.addresses if one.family == found.family]
+    if found.ingress.verdict is not Verdict.ALLOWED or (
+        nodes
+        and all(
+            flow(world.policies, node, found.destination, protocol, number).ingress.verdict is Verdict.ALLOWED
+            for node in nodes
+        )
+    ):
+        return found
+    said = f"{found.ingress.reason} by the client's address, in place of which the pod may see that of a node"
+    ingress = DirectionAnswer(Verdict.UNKNOWN, said, isolated_by=found.ingress.isolated_by, unknowns=(said,))
+    return replace(found, verdict=both(found.egress.verdict, Verdict.UNKNOWN), ingress=ingress)
 
 
 def _returned(world: World, service: Service | None, found: Flow, protocol: str, number: int) -> Flow:

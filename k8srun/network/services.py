@@ -18,12 +18,13 @@ _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a Service; `target` is a number, or the name that the containers give it."""
+    """One port of a Service; `target` is a number, or the name that the containers give it; `on_nodes` 0 for none."""
 
     name: str
     protocol: str
     number: int
     target: int | str
+    on_nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Service:
 
     Attributes:
         selector: None for a Service without one: its endpoints are made by somebody else.
+        outer: further addresses at which it is reached: `externalIPs`, and those of its load balancer.
         pods: those that the selector selects, ready or not.
         endpoints: addresses of its EndpointSlices that belong to none of these pods.
         unready: whether clients are sent to its pods before these are ready.
@@ -44,6 +46,7 @@ class Service:
     selector: Selector | None
     ports: tuple[ServicePort, ...]
     addresses: tuple[Address, ...]
+    outer: tuple[Address, ...]
     external_name: str
     headless: bool
     local: bool
@@ -97,6 +100,8 @@ def _service(item: JsonObject, pods: Iterable[Pod], slices: Iterable[JsonObject]
     chosen = tuple(pod for pod in pods if wanted and selector.matches(pod.labels))
     theirs = {address for pod in chosen for address in pod.addresses}
     given = strings(spec.get("clusterIPs")) or [text(spec.get("clusterIP"))]
+    balancers = mappings(mapping(mapping(item.get("status")).get("loadBalancer")).get("ingress"))
+    outer = [*strings(spec.get("externalIPs")), *(text(one.get("ip")) for one in balancers)]
     return Service(
         namespace,
         name,
@@ -104,6 +109,7 @@ def _service(item: JsonObject, pods: Iterable[Pod], slices: Iterable[JsonObject]
         selector if wanted else None,
         tuple(_port(port) for port in mappings(spec.get("ports")) if type(port.get("port")) is int),
         tuple(address for address in map(parse_address, given) if address),
+        tuple(address for address in map(parse_address, outer) if address),
         text(spec.get("externalName")),
         "None" in given,
         spec.get("externalTrafficPolicy") == "Local",
@@ -119,7 +125,8 @@ def _port(item: Mapping[str, Any]) -> ServicePort:
     chosen = target if type(target) is int and 1 <= target <= LAST_PORT else text(target) or number
     if isinstance(chosen, str) and chosen.isdigit():
         chosen = int(chosen)
-    return ServicePort(text(item.get("name")), text(item.get("protocol")) or "TCP", number, chosen)
+    on_nodes = item["nodePort"] if type(item.get("nodePort")) is int else 0
+    return ServicePort(text(item.get("name")), text(item.get("protocol")) or "TCP", number, chosen, on_nodes)
 
 
 def _endpoints(slices: Iterable[JsonObject]) -> tuple[Address, ...]:

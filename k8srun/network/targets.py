@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from k8srun.errors import InputError
-from k8srun.network.addresses import parse_address
+from k8srun.network.addresses import Address, parse_address
 from k8srun.network.matching import Name, Side
 from k8srun.network.obstacle import Obstacle
 from k8srun.network.pods import Pod
@@ -51,7 +51,7 @@ def resolve(world: World, text: str) -> Target:
     """
     address = parse_address(text)
     if address:
-        return _address(world, text)
+        return _address(world, address)
     kind, namespace, name = _parts(text)
     if name:
         return _object(world, kind, namespace, name)
@@ -85,8 +85,8 @@ def _in_cluster(world: World, text: str, asked: tuple[Service, ...] = ()) -> Tar
 def _address_name(world: World, name: str) -> Target:
     """`10-1-0-7` of `10-1-0-7.shop.pod.cluster.local`."""
     for separator in (".", ":"):
-        address = name.replace("-", separator)
-        if parse_address(address):
+        address = parse_address(name.replace("-", separator))
+        if address:
             return replace(_address(world, address), by_name=True)
     raise InputError(f"{visible(name, limit=80)} is no address written with hyphens", do=_HELP)
 
@@ -136,19 +136,40 @@ def _parts(text: str) -> tuple[str, str, str]:
             return "", "", ""
 
 
-def _address(world: World, text: str) -> Target:
-    address = parse_address(text)
-    if address is None:
-        raise AssertionError("not an address")
-    pods = [pod for pod in world.network.pods if address in pod.addresses]
-    if pods:
-        own = [pod for pod in pods if not pod.host_network]
-        # An address of a node belongs to all of its pods on the host's network: to none of them in particular.
-        return Target(own[0].id if own else text, (own[0],) if own else (address,))
+def _address(world: World, address: Address) -> Target:
+    side = _holder(world, address)
+    if isinstance(side, Pod):
+        return Target(side.id, (side,))
+    if address not in world.pods_at:
+        for service in world.services.values():
+            if address in (*service.addresses, *service.outer):
+                return _service(world, service.namespace, service.name, by_name=False)
+    return Target(str(address), (address,))
+
+
+def _holder(world: World, address: Address) -> Side:
+    """The pod that has an address; the address itself where it is none of a pod's own.
+
+    An address of a node belongs to all of its pods on the host's network: to none of them in particular.
+    """
+    return next((pod for pod in world.pods_at.get(address, ()) if not pod.host_network), address)
+
+
+def behind_node_port(world: World, end: Target, wanted: str, protocol: str) -> Target:
+    """The Service that answers on a port of every node, where an end is the address of a node; else the end itself."""
+    if (
+        end.service
+        or not wanted.isdecimal()
+        or not any(
+            side in node.addresses for node in world.network.nodes for side in end.sides if isinstance(side, Address)
+        )
+    ):
+        return end
     for service in world.services.values():
-        if address in service.addresses:
-            return _service(world, service.namespace, service.name, by_name=False)
-    return Target(text, (address,))
+        for port in service.ports:
+            if (str(port.on_nodes), port.protocol) == (wanted, protocol):
+                return replace(_service(world, service.namespace, service.name, by_name=False), port=str(port.number))
+    return end
 
 
 def _namespace(world: World, _namespace: str, name: str) -> Target:
@@ -176,7 +197,8 @@ def _service(
         raise _nothing(world, f"{namespace}/{name}", "service", namespace, name)
     called, obstacles = f"{namespace}/{name}[Service]", tuple(_of_service(service))
     if service.type != "ExternalName":
-        return Target(called, (*service.pods, *service.endpoints), service, by_name=by_name, obstacles=obstacles)
+        behind = (*service.pods, *(_holder(world, address) for address in service.endpoints))
+        return Target(called, behind, service, by_name=by_name, obstacles=obstacles)
     try:
         if any(service is one for one in asked):
             raise InputError("the external names lead back to it")

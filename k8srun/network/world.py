@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from k8srun.network.addresses import Address
 from k8srun.network.classes import used_labels
 from k8srun.network.cluster import IpBlocks, Network, read_network
 from k8srun.network.cni import Cni, detect
@@ -22,9 +23,12 @@ class World:
         self.services = read_services(snapshot, self.network.pods)
         self.cni: Cni = detect(snapshot)
         self.pods = {(pod.namespace, pod.name): pod for pod in self.network.pods}
+        self.pods_at: dict[Address, list[Pod]] = {}
         self.workloads: dict[tuple[str, str], dict[str, list[Pod]]] = {}
         for pod in self.network.pods:
             kind, _, name = pod.owner.partition("/")
+            for address in pod.addresses:
+                self.pods_at.setdefault(address, []).append(pod)
             self.workloads.setdefault((pod.namespace, name), {}).setdefault(kind, []).append(pod)
         self.told_apart_by = sorted(used_labels(self.network.policies)[False])
         rules = (rule for policy in self.network.policies for rules in policy.rules.values() for rule in rules)

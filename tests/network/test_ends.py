@@ -106,3 +106,48 @@ def test_pods_that_are_not_ready_are_no_obstacle_where_their_service_says_so():
         SHOP, slow, service("shop/s", {"app": "slow"}, publishNotReadyAddresses=True), destination="shop/s", port="80"
     )
     assert "pods-not-ready" not in ids(said)
+
+
+def test_an_endpoint_that_is_a_pod_without_its_services_selector_is_judged_as_that_pod():
+    pointed = service("shop/s", {}) + (
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s-1, namespace: shop, labels:"
+        " {kubernetes.io/service-name: s}}\naddressType: IPv4\nendpoints: [{addresses: [10.1.0.4]}]\n---\n"
+    )
+    answer = asked(
+        SHOP, pointed, policy("shop/deny", "{podSelector: {matchLabels: {app: db}}}"), destination="shop/s", port="80"
+    )
+    assert (answer.verdict, answer.ingress.isolated_by) == (Verdict.DENIED, ("NetworkPolicy shop/deny",))
+
+
+BALANCED = (
+    "apiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: shop}\nspec: {type: LoadBalancer, clusterIP:"
+    " 10.96.0.3,"
+    " externalIPs: [203.0.113.7], selector: {app: db}, ports: [{port: 443, targetPort: 5432, nodePort: 30443}]}\n"
+    "status: {loadBalancer: {ingress: [{ip: 203.0.113.5}]}}\n---\n"
+)
+
+
+@pytest.mark.parametrize(("end", "port"), [("203.0.113.5", "443"), ("203.0.113.7", "443"), ("192.168.0.1", "30443")])
+def test_the_address_of_a_load_balancer_and_the_port_on_every_node_are_the_service_behind_them(end, port):
+    answer = asked(SHOP, NODE, BALANCED, policy("shop/deny", DENY), source="198.51.100.1", destination=end, port=port)
+    assert (answer.destination, answer.port, answer.verdict) == ("shop/b[Service]", 5432, Verdict.DENIED)
+
+
+def test_another_port_of_a_node_is_the_node():
+    answer = asked(SHOP, NODE, BALANCED, source="198.51.100.1", destination="192.168.0.1", port="22")
+    assert answer.destination == "192.168.0.1"
+
+
+def test_a_client_whose_address_a_node_may_replace_is_not_surely_allowed_by_it():
+    def through(block, kind="Cluster"):
+        rule = f"{{podSelector: {{}}, ingress: [{{from: [{{ipBlock: {{cidr: {block}}}}}]}}]}}"
+        said = BALANCED.replace("type:", f"externalTrafficPolicy: {kind}, type:")
+        answer = asked(
+            SHOP, NODE, said, policy("shop/p", rule), source="198.51.100.1", destination="shop/b", port="443"
+        )
+        return answer.verdict
+
+    assert through("198.51.100.0/24") is Verdict.UNKNOWN
+    assert through("198.51.100.0/24", "Local") is Verdict.ALLOWED
+    assert through("0.0.0.0/0") is Verdict.ALLOWED
+    assert through("192.0.2.0/24") is Verdict.DENIED
