@@ -17,7 +17,7 @@ from k8srun.kinds import (
 )
 from k8srun.snapshot import Need
 from k8srun.workloads.image_policy import MOVING_TAGS, PINNED, ImagePolicy
-from k8srun.workloads.inspections import api_versions, confinement, images, namespaces, settings
+from k8srun.workloads.inspections import confinement, images, namespaces, settings
 from k8srun.workloads.inspections.workload import WORKLOAD_NEEDS, over_workloads
 
 _STANDARDS = "https://kubernetes.io/docs/concepts/security/pod-security-standards/"
@@ -30,7 +30,6 @@ _SECCOMP = "https://kubernetes.io/docs/tutorials/security/seccomp/"
 _RUNTIME_CLASS = "https://kubernetes.io/docs/concepts/containers/runtime-class/"
 _QUOTAS = "https://kubernetes.io/docs/concepts/policy/resource-quotas/"
 _NAMESPACES = "https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/"
-_DEPRECATIONS = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 _PSP = "https://kubernetes.io/docs/tasks/configure-pod-container/migrate-from-psp/"
 
 
@@ -195,15 +194,6 @@ CHECKS: tuple[Check, ...] = (
         "Put it into a Secret, mount that, and change the secret: whoever may read the workload has it.",
         (_cis("5.4.1"), _SECRETS),
         over_workloads(settings.secret_value),
-    ),
-    Check(
-        "W16-REMOVED-API",
-        "Nothing is written in an API version that servers no longer have",
-        Severity.MEDIUM,
-        WORKLOAD_NEEDS,
-        "kubectl convert -f FILE --output-version GROUP/VERSION, or mend the manifest and the client that writes it.",
-        (_DEPRECATIONS,),
-        api_versions.removed_api_version,
     ),
     Check(
         "W18-DEFAULT-NAMESPACE",

@@ -67,10 +67,6 @@ CASES = {
         lambda: with_env({"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}),
     ),
     "W15-SECRET-VALUE": (healthy, lambda: with_env({"name": "PASSWORD", "value": "<reduced: 12 characters>"})),
-    "W16-REMOVED-API": (
-        healthy,
-        lambda: cluster({**deployment(), "apiVersion": "extensions/v1beta1"}, deployment("other")),
-    ),
     "W18-DEFAULT-NAMESPACE": (healthy, lambda: cluster(deployment(namespace="default"))),
     "PSP-LEFTOVER": (
         healthy,

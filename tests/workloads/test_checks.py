@@ -207,22 +207,6 @@ def test_an_image_policy_takes_its_registries_from_parameters():
     assert "comes from registry.example, which is not allowed" in finding.message
 
 
-def test_a_client_that_still_writes_a_removed_version_is_named():
-    old = {"manager": "ci\x1b", "apiVersion": "apps/v1beta2"}
-
-    (finding,) = ask("W16-REMOVED-API", cluster(deployment(managedFields=[old]))).findings
-
-    assert finding.message == "it is written in apps/v1beta2, which servers since 1.16 do not have for Deployment"
-    assert "ci\\u{1b}" in str(finding.evidence[0])
-
-
-def test_a_version_that_other_kinds_have_kept_is_found_for_the_kinds_that_left_alone():
-    kept = {"apiVersion": "networking.k8s.io/v1beta1", "kind": "IPAddress", "metadata": {"name": "a"}}
-
-    assert messages("W16-REMOVED-API", cluster(deployment(), kept)) == []
-    assert len(messages("W16-REMOVED-API", cluster(deployment(), {**kept, "kind": "Ingress"}))) == 1
-
-
 def test_windows_pods_are_not_asked_for_what_linux_has():
     windows = pod_spec({"name": "web", "image": IMAGE}, os={"name": "windows"})
     del windows["securityContext"]
