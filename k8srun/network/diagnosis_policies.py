@@ -39,6 +39,7 @@ _BY_PORT = frozenset({Cause.PORT, Cause.PORT_NAME})
 _PLACE = re.compile(r"spec\.(?:in|e)gress\[(?P<rule>\d+)\](?:\.(?:from|to)\[(?P<peer>\d+)\])?")
 _HINTED = frozenset({AND_FOR_OR, Cause.NAMESPACE_SELECTOR})
 _ENOUGH = 3
+_NEAR = 2
 
 
 def judge_policies(case: Case) -> Iterator[Judged]:
@@ -106,7 +107,8 @@ def _only_for_host(case: Case, answered: DirectionAnswer) -> bool:
 def _denied(case: Case, answer: Answer, direction: Direction, answered: DirectionAnswer) -> Judged:
     cause, meant = _meant(case, direction, answered)
     evidence = [Evidence(answered.reason, ", ".join(answered.isolated_by) or answered.policy)]
-    for miss in (meant,) if meant else answered.near_misses[:_ENOUGH]:
+    near = [miss for miss in answered.near_misses if _distance(miss) <= _NEAR][:_ENOUGH]
+    for miss in (meant,) if meant else near:
         hint = f" ({miss.hint})" if miss.hint and cause in _HINTED else ""
         # Two ports of one rule fail alike, and are read as one.
         told = (f"{failed.field.removeprefix(f'{miss.rule}.')} {failed.detail}" for failed in miss.failed)
@@ -122,6 +124,13 @@ def _denied(case: Case, answer: Answer, direction: Direction, answered: Directio
         fix = None
         evidence.append(Evidence(f"no NetworkPolicy can allow it: {refused.what}"))
     return Judged(cause, TITLES[cause], status, tuple(evidence), fix)
+
+
+def _distance(miss: NearMiss) -> int:
+    """In how many things a rule misses: all of its ports are one."""
+    return sum(failed.cause not in _BY_PORT for failed in miss.failed) + any(
+        failed.cause in _BY_PORT for failed in miss.failed
+    )
 
 
 def _status(case: Case) -> tuple[CauseStatus, Evidence | None]:
