@@ -17,6 +17,7 @@ from k8srun.certificates.inventory import Bundle
 from k8srun.certificates.listing import Listed, Served
 from k8srun.certificates.roles import BY_ID
 from k8srun.certificates.verification import VerificationVerdict
+from k8srun.cli.csv_cells import cell
 from k8srun.diagnosis import CauseStatus
 from k8srun.snapshot import Gap, Snapshot
 from k8srun.sources.certificates import CertificateFile
@@ -153,8 +154,7 @@ def _cell(value: Any) -> str | int:
             text = "; ".join(_beside(one) if isinstance(one, Served) else one for one in value)
         case _:
             text = str(value)
-    shown = visible(text)
-    return f"'{shown}" if shown[:1] in {"=", "+", "-", "@"} else shown
+    return cell(text)
 
 
 def print_gaps(out: Console, gaps: Iterable[Gap]) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import click
 
+from k8srun.cli.csv_cells import cell
 from k8srun.cli.network_options import ip_blocks_option, print_gaps, read_network_sources
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.cli.reach_documents import row_document
@@ -91,7 +92,8 @@ def _print_csv(given: Iterable[Row]) -> None:
         for verdict, connections in (("allowed", row.connections), ("unknown", row.unknown)):
             for protocol, ports in connections.items():
                 reason = row.reason if verdict == "unknown" else ""
-                writer.writerow((row.source, row.destination, protocol, _ranges({protocol: ports}), verdict, reason))
+                texts = (row.source, row.destination, protocol, _ranges({protocol: ports}), verdict, reason)
+                writer.writerow(map(cell, texts))
 
 
 def _ranges(connections: Connections) -> str:

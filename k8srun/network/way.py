@@ -21,6 +21,8 @@ DNS_SERVICES = (
     "kube-system/rke2-coredns-rke2-coredns",
     "openshift-dns/dns-default",
 )
+_MAY_ALLOW = frozenset({"Calico", "Cilium"})
+"""Layers whose own policies can also allow what no NetworkPolicy allows; the others only ever take away."""
 
 
 def on_the_way(world: World, found: Flow, end: Target, port: int) -> Iterator[Obstacle]:
@@ -31,6 +33,10 @@ def on_the_way(world: World, found: Flow, end: Target, port: int) -> Iterator[Ob
             yield Obstacle("host-network", message, described(side))
     if isinstance(found.destination, Pod):
         yield from _of_pod(found.destination, port, end)
+    others = sorted({layer.partition(":")[0] for layer in world.network.layers} & _MAY_ALLOW)
+    if found.verdict is Verdict.DENIED and others:
+        message = f"{' and '.join(others)} policies, which are not evaluated, may allow what these policies deny"
+        yield Obstacle("other-layers", message, found.egress.policy or found.ingress.policy)
     yield from _of_plugin(world, found)
     yield from _of_node(world, found)
     if isinstance(found.source, Pod):

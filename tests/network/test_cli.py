@@ -104,6 +104,14 @@ def test_the_map_is_an_array_of_pairs_with_closed_ranges_by_protocol(cli):
     assert table["shop/db[Pod]", "0.0.0.0-255.255.255.255"]["connections"]["SCTP"] == [[1, 65535]]
 
 
+def test_a_cell_of_the_csv_acts_neither_in_a_terminal_nor_in_a_spreadsheet(cli):
+    hostile = pod("=cmd/\x1b[31mred", "10.1.0.9")
+    _, out, _ = cli(connectivity, "-o", "csv", texts=(SHOP, hostile))
+    assert "\x1b" not in out
+    assert not any(value.startswith("=") for line in csv.reader(io.StringIO(out)) for value in line)
+    assert any(line[0].startswith("'=cmd") for line in csv.reader(io.StringIO(out)))
+
+
 def test_csv_has_a_line_a_protocol(cli):
     _, out, _ = cli(connectivity, "-o", "csv")
     lines = list(csv.DictReader(io.StringIO(out)))

@@ -248,7 +248,8 @@ def test_another_layer_turns_allowed_into_unknown_and_names_itself_but_leaves_a_
     )
     answer = asked(SHOP, layer)
     assert (answer.verdict, "Cilium" in answer.egress.reason) == ("unknown", True)
-    assert asked(SHOP, layer, policy("shop/d", DENY)).verdict is Verdict.DENIED
+    denied = asked(SHOP, layer, policy("shop/d", DENY))
+    assert (denied.verdict, "other-layers" in ids(denied)) == (Verdict.DENIED, True)
 
 
 def test_a_namespace_that_is_not_in_the_snapshot_is_unknown_by_label_and_known_by_name():
