@@ -245,13 +245,13 @@ def custom(snapshot: Snapshot) -> Iterator[ApiResource]:
 
 
 @cache
-def _cluster_scoped() -> frozenset[tuple[str, str]]:
-    return frozenset((item.group, item.plural) for item in builtin() if not item.namespaced)
+def _by_name() -> Mapping[tuple[str, str], ApiResource]:
+    return {(item.group, item.plural): item for item in builtin()}
 
 
-def is_cluster_scoped(group: str, resource: str) -> bool:
-    """Whether a built-in resource is known to be cluster-scoped; False for what is not known."""
-    return (group, resource) in _cluster_scoped()
+def builtin_resource(group: str, resource: str) -> ApiResource | None:
+    """A built-in resource by its plural; None for what is not known."""
+    return _by_name().get((group, resource))
 
 
 def _row(group: str, columns: list[str]) -> ApiResource:

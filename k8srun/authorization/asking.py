@@ -9,6 +9,8 @@ from k8srun.errors import InputError
 from k8srun.snapshot import Snapshot
 from k8srun.text import visible
 
+_NAMELESS = frozenset({"create", "deletecollection"})
+
 
 def identity_of(
     user: str, groups: tuple[str, ...], *, raw: bool, snapshot: Snapshot | None = None, eks: EksAccess | None = None
@@ -39,7 +41,8 @@ def identity_of(
 def request_of(verb: str, target: str, name: str, namespace: str, snapshot: Snapshot) -> Attributes:
     """The request that VERB, RESOURCE[.GROUP][/SUBRESOURCE] or /URL, and NAME stand for.
 
-    Short names, singulars and kinds are understood, and a group may be left out, as with kubectl.
+    Short names, singulars and kinds are understood, and a group may be left out, as with kubectl. A create and a
+    deletecollection carry no name, whatever is given: one by NAME would be allowed by rules that match no real request.
 
     Raises:
         InputError: several resources have that name.
@@ -47,6 +50,8 @@ def request_of(verb: str, target: str, name: str, namespace: str, snapshot: Snap
     if target.startswith("/"):
         return Attributes(verb, path=target)
     named, _, subresource = target.partition("/")
+    if verb in _NAMELESS and not subresource:
+        name = ""
     resource, dot, group = named.partition(".")
     found = _meant(resource, group if dot else None, snapshot)
     if found is None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from k8srun.authorization.apiresources import is_cluster_scoped
+from k8srun.authorization.apiresources import builtin_resource
 from k8srun.authorization.attributes import MASTERS, Attributes, Identity
 from k8srun.authorization.decision import Decision
 from k8srun.authorization.eks import EksAccess
@@ -20,10 +20,12 @@ from k8srun.authorization.rbac import Rbac
 from k8srun.distribution import Distribution
 from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING
 from k8srun.snapshot import Need, Snapshot
+from k8srun.text import visible
 
 NEEDS = tuple(Need.objects(kind) for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
 """What every answer rests on."""
 
+_ASSUMED = "no API server's flags were seen: that RBAC alone decides is assumed"
 _OUTSIDE = {
     "EKS": "EKS access entries, which were not given",
     "GKE": "Google Cloud IAM, which is not in a snapshot",
@@ -120,8 +122,12 @@ class Authorization:
                 return Decision(True, reason=reason, authorizer="EKS access entries")
             unknown += self.eks.unknown(identity, request)
         unknown += self._incomplete(request.namespace)
-        reason = self._no(identity, request)
-        return Decision(None if unknown else False, reason=reason, unknown=tuple(dict.fromkeys(unknown)))
+        return Decision(
+            None if unknown else False,
+            reason=self._no(identity, request),
+            unknown=tuple(dict.fromkeys(unknown)),
+            warnings=(_ASSUMED,) if self.modes.assumed else (),
+        )
 
     def _no(self, identity: Identity, request: Attributes) -> str:
         """What the server says when nobody allows a request: which roles are missing, since 1.37 with who says it."""
@@ -143,7 +149,7 @@ class Authorization:
         if authorizer.type == "RBAC":
             grant = self.rbac.grant(identity, request)
             if grant is not None:
-                warnings = _warnings(request)
+                warnings = tuple(_warnings(request))
                 return Decision(allowed, False, grant.reason, "RBAC", grant, unknown, warnings)
         elif authorizer.type == "AlwaysAllow":
             return Decision(allowed, authorizer="AlwaysAllow", unknown=unknown)
@@ -162,12 +168,14 @@ class Authorization:
                 yield f"{fault} (the server would refuse it)"
 
 
-def _warnings(request: Attributes) -> tuple[str, ...]:
-    if request.path is None and request.namespace and is_cluster_scoped(request.group, request.resource):
-        # Namespaces themselves are asked for within the namespace of their name.
-        if (request.group, request.resource, request.namespace) == ("", "namespaces", request.name):
-            return ()
-        return (
-            f"{request.target} is cluster-scoped: no real request for it has a namespace, so that this yes is empty",
-        )
-    return ()
+def _warnings(request: Attributes) -> Iterator[str]:
+    """What makes a yes empty: the request is allowed, and there is none like it."""
+    known = builtin_resource(request.group, request.resource) if request.path is None else None
+    if known is None:
+        return
+    # Namespaces themselves are asked for within the namespace of their name.
+    own = (request.resource, request.namespace) == ("namespaces", request.name)
+    if request.namespace and not known.namespaced and not own:
+        yield f"{request.target} is cluster-scoped: no real request for it has a namespace, so that this yes is empty"
+    if request.subresource and request.subresource not in known.subresources:
+        yield f"{known.name} have no subresource {visible(request.subresource, limit=80)}: is it a name?"

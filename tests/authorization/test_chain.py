@@ -55,6 +55,8 @@ def test_without_any_sign_of_the_modes_rbac_is_assumed_and_that_is_said():
     found = chain()
 
     assert found.modes.assumed
+    assert "assumed" in found.review(JANE, DELETE).warnings[0]
+    assert chain("--authorization-mode=RBAC").review(JANE, DELETE).warnings == ()
     assert (found.review(JANE, GET).allowed, found.review(JANE, DELETE).allowed) == (True, False)
 
 

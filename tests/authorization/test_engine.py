@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from k8srun.authorization.asking import request_of
 from k8srun.authorization.attributes import Attributes, Identity, read_review, review_of
 from k8srun.authorization.escalation import may_write_role
 from k8srun.authorization.model import Role, Rule
 from k8srun.errors import InputError
 from k8srun.kinds import CLUSTER_ROLE_BINDING
 from k8srun.snapshot import Area, Gap, GapReason, ServerInfo, Snapshot
-from tests.authorization.cluster import NOW, authorization, binding, cluster_role, role, rule, urls
+from tests.authorization.cluster import ADMIN, NOW, authorization, binding, cluster_role, role, rule, urls
 
 READER = cluster_role("reader", rule("get", "pods"), urls("get", "/healthz"))
 WEB = Identity.of_service_account("shop", "web")
@@ -195,3 +196,27 @@ def test_who_may_escalate_one_role_by_name_may_update_it_and_create_none():
     assert may_write_role(asked.rbac, Identity("jane"), wanted, creates=False).by == "escalate"
     refused = may_write_role(asked.rbac, Identity("jane"), wanted)
     assert (refused.allowed, refused.lacking) == (False, wanted.rules)
+
+
+def test_a_yes_for_a_subresource_that_there_is_not_says_so():
+    asked = authorization(cluster_role("all", ADMIN), binding("", "b", "ClusterRole all", "User jane"))
+    named = asked.review(Identity("jane"), Attributes("get", "", "pods", "web-0", "shop"))
+    assert named.allowed is True
+    assert "no subresource web-0" in named.warnings[0]
+    assert asked.review(Identity("jane"), Attributes("get", "", "pods", "log", "shop", "web-0")).warnings == ()
+
+
+def test_a_name_that_no_real_request_carries_wins_no_yes():
+    asked = authorization(
+        cluster_role("one", rule("create,delete,deletecollection,list", "pods,namespaces", names="x")),
+        cluster_role("any", rule("create", "namespaces")),
+        binding("shop", "b", "ClusterRole one", "User jane"),
+        binding("x", "c", "ClusterRole any", "User jane"),
+    )
+    answers = {
+        (verb, target): asked.review(Identity("jane"), request_of(verb, target, "x", "shop", asked.snapshot)).allowed
+        for verb in ("create", "delete", "deletecollection", "list")
+        for target in ("pods", "ns")
+    }
+    # A list by a field selector for the name does carry it.
+    assert {asked_ for asked_, allowed in answers.items() if allowed} == {("delete", "pods"), ("list", "pods")}
