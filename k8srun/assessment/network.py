@@ -11,6 +11,7 @@ from k8srun.network.diagnosis_case import Ends
 from k8srun.network.diagnosis_survey import DOMAIN, survey
 from k8srun.network.needs import NEEDS
 from k8srun.network.symptoms import nearest, read
+from k8srun.network.world import World
 from k8srun.plan import Plan
 from k8srun.snapshot import Snapshot
 
@@ -29,14 +30,14 @@ def planner_of(snapshot: Snapshot) -> str:
     return snapshot.server.username if snapshot.server else ""
 
 
-def plan_between(text: str, scene: Scene, said: Ends) -> Plan | None:
+def plan_between(text: str, world: World, said: Ends) -> Plan | None:
     """The plan that mends a connection; None where nothing is confirmed that a change of objects mends.
 
     Raises:
         RefusedError: no NetworkPolicy can allow it; the message says why.
     """
-    cluster, user = identity_of(scene.snapshot), planner_of(scene.snapshot)
-    return plan(scene.network, read(text), said, cluster=cluster, planned_by=user)
+    cluster, user = identity_of(world.snapshot), planner_of(world.snapshot)
+    return plan(world, read(text), said, cluster=cluster, planned_by=user)
 
 
 def _recognise(text: str, scene: Scene) -> Diagnosis | None:
@@ -50,7 +51,7 @@ def _survey(scene: Scene) -> Diagnosis:
 
 def _plan(text: str, scene: Scene) -> Plan | None:
     try:
-        return plan_between(text, scene, _NOTHING_SAID)
+        return plan_between(text, scene.network, _NOTHING_SAID)
     except RefusedError:
         return None  # the diagnosis says why nothing can be planned
 

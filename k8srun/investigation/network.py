@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k8srun.assessment.network import identity_of, plan_between, planner_of
-from k8srun.assessment.scene import Scene
 from k8srun.checks import CheckResult
 from k8srun.diagnosis import Diagnosis
 from k8srun.display import network_tables as tables
@@ -78,7 +77,7 @@ class NetworkQuestions(Questions):
             RefusedError: no NetworkPolicy can allow it; the message says why.
         """
         text, ends = self._connection(symptom, source, destination, port)
-        return plan_between(text, Scene(self.snapshot, self.now), ends)
+        return plan_between(text, self._network, ends)
 
     def default_deny(self, namespace: str, flows: str = "") -> Plan:
         """The plan that denies what a namespace does not need.
