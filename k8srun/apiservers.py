@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from k8srun.distribution import Distribution
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import POD
 from k8srun.pods import MIRROR
@@ -43,6 +44,13 @@ def api_servers(snapshot: Snapshot) -> Iterator[ApiServer]:
             host = str((pod.get("spec") or {}).get("nodeName") or "")
             place = resource_name(POD, pod)
             yield from (ApiServer(place, host, _flags(words)) for words in _command_lines(pod))
+
+
+def server_minor(snapshot: Snapshot) -> int | None:
+    """The minor version of the API server, 37 of 1.37; None if it is not known."""
+    server = snapshot.server
+    found = Distribution("", version=server.version).minor if server else None
+    return found[1] if found and found[0] == 1 else None
 
 
 def _command_lines(pod: Mapping[str, Any] | None) -> Iterator[list[str]]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from k8srun.apiservers import ApiServer, api_servers
+from k8srun.apiservers import server_minor as server_minor  # noqa: PLC0414 - the chain takes it from here
 from k8srun.authorization.abac import Policy, read_policies
-from k8srun.distribution import Distribution
 from k8srun.errors import InputError
 from k8srun.snapshot import Snapshot
 
@@ -74,13 +74,6 @@ def modes(snapshot: Snapshot) -> Modes:
         chain = tuple(abac if name == "ABAC" else Authorizer(name) for name in names)
         return Modes(chain, server.place, problem=problem, anonymous=anonymous, flags=flags)
     return _ASSUMED
-
-
-def server_minor(snapshot: Snapshot) -> int | None:
-    """The minor version of the API server, 37 of 1.37; None if it is not known."""
-    server = snapshot.server
-    found = Distribution("", version=server.version).minor if server else None
-    return found[1] if found and found[0] == 1 else None
 
 
 def _configured(snapshot: Snapshot, server: ApiServer, anonymous: bool) -> Modes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from k8srun.apiservers import server_minor
 from k8srun.checks import CheckResult
 from k8srun.display import tables
 from k8srun.display import workloads as display
@@ -56,20 +57,20 @@ class WorkloadQuestions(Questions):
 
     def pod_security(self, level: str = "restricted", version: str = "latest") -> pd.DataFrame:
         """What each namespace asks for, and what keeps its workloads from a level."""
-        return display.postures(postures(self.snapshot, _policy(level, version)))
+        return display.postures(postures(self.snapshot, self._policy(level, version)))
 
     def plot_pod_security(self, level: str = "restricted", version: str = "latest") -> None:
         """Display which controls of a level the workloads of each namespace violate."""
         # matplotlib takes longer to load than most runbooks take to run, and few of them plot.
         from k8srun.display import plots, workloads_heatmap  # noqa: PLC0415
 
-        wanted = _policy(level, version)
+        wanted = self._policy(level, version)
         found = postures(self.snapshot, wanted)
         plots.show_figure(*workloads_heatmap.heatmap(found, controls(wanted), str(wanted)))
 
     def violations(self, workload: str = "", level: str = "restricted", version: str = "latest") -> pd.DataFrame:
         """What one workload violates of a level, in the server's words; without a name, what all of them do."""
-        wanted = _policy(level, version)
+        wanted = self._policy(level, version)
         if workload:
             return display.violations([judged(find_workload(self.snapshot, workload), wanted)])
         return display.violations(one for posture in postures(self.snapshot, wanted) for one in posture.judged)
@@ -130,7 +131,7 @@ class WorkloadQuestions(Questions):
             RefusedError: it cannot be mended by changing its fields.
         """
         template = self._to_mend(workload)
-        return hardening_plan(self.snapshot, template, _policy(level, version), user=user)
+        return hardening_plan(self.snapshot, template, self._policy(level, version), user=user)
 
     def attach_pull_secret(self, workload: str, secret: str = "", *, to_account: bool = False) -> Plan:
         """The plan that lets a workload (or its ServiceAccount) pull with a Secret of its namespace.
@@ -148,11 +149,15 @@ class WorkloadQuestions(Questions):
         Raises:
             RefusedError: something would be refused, or it cannot be proven.
         """
-        return relabel_plan(self.snapshot, namespace, _policy(level, version), mode=_mode(mode))
+        return relabel_plan(self.snapshot, namespace, self._policy(level, version), mode=_mode(mode))
 
     def drop_token(self, workload: str) -> Plan:
         """The plan that no longer mounts a ServiceAccount's token into a workload's pods."""
         return token_plan(self.snapshot, self._to_mend(workload))
+
+    def _policy(self, level: str, version: str) -> LevelVersion:
+        """The level as the server evaluates it: its latest version is the one that it knows."""
+        return LevelVersion(parse_level(level), parse_version(version)).on(server_minor(self.snapshot))
 
     def _to_mend(self, workload: str) -> PodTemplate:
         """The workload that is named; on the lab, without a name, the one that the incident has broken."""
@@ -162,10 +167,6 @@ class WorkloadQuestions(Questions):
         if not workload:
             raise InputError("no workload was named", do="Name it: workload=NAMESPACE/NAME.")
         return find_workload(self.snapshot, workload)
-
-
-def _policy(level: str, version: str) -> LevelVersion:
-    return LevelVersion(parse_level(level), parse_version(version))
 
 
 def _mode(text: str) -> Mode:

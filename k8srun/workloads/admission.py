@@ -30,10 +30,20 @@ class Exemptions:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The server's PodSecurityConfiguration: by default nothing is asked of a namespace without labels."""
+    """The server's PodSecurityConfiguration: by default nothing is asked of a namespace without labels.
+
+    Attributes:
+        minor: the server's minor version, 37 of 1.37; None where it is not known.
+    """
 
     defaults: Policy = field(default_factory=Policy)
     exemptions: Exemptions = field(default_factory=Exemptions)
+    minor: int | None = None
+
+    def policy_of(self, labels: Mapping[str, str]) -> tuple[Policy, tuple[LabelError, ...]]:
+        """What the server makes of a namespace's labels, and those that cannot be read."""
+        policy, errors = policy_of(labels, self.defaults)
+        return policy.on(self.minor), errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ def admit(
         InputError: the pod spec is not what the API takes.
     """
     configuration = configuration or Configuration()
-    policy, _ = policy_of(labels, configuration.defaults)
+    policy, _ = configuration.policy_of(labels)
     exempt = _exempt(template, configuration.exemptions, username)
     if exempt:
         return Admission(allowed=True, exempt=exempt)
@@ -143,8 +153,8 @@ def relabel(
     configuration = configuration or Configuration()
     metadata = namespace.get("metadata") or {}
     name = str(metadata.get("name") or "")
-    before, _ = policy_of(metadata.get("labels") or {}, configuration.defaults)
-    after, errors = policy_of(labels, configuration.defaults)
+    before, _ = configuration.policy_of(metadata.get("labels") or {})
+    after, errors = configuration.policy_of(labels)
     exemptions = configuration.exemptions
     subjects = [
         (pod, read_subject(pod)) for pod in pods if pod.spec.get("runtimeClassName") not in exemptions.runtime_classes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from k8srun.apiservers import server_minor
 from k8srun.errors import InputError
 from k8srun.findings import Evidence
 from k8srun.kinds import (
@@ -38,7 +39,8 @@ def pod_security(case: Case) -> Judgement:
     if case.template is None or wanted is None:
         return confirmed(*evidence, **level)
     try:
-        failures = evaluate(read_subject(case.template, as_pod=True), wanted)
+        judged = wanted.on(server_minor(case.snapshot))
+        failures = evaluate(read_subject(case.template, as_pod=True), judged)
     except InputError as error:
         return confirmed(
             *evidence, Evidence(f"its pod spec cannot be judged: {error.what}", case.template.ref), **level

@@ -18,6 +18,7 @@ from k8srun.workloads.images import parse_image
 from k8srun.workloads.policy import PREFIX, LevelVersion, Mode
 from k8srun.workloads.posture import unread_in
 from k8srun.workloads.pull_secrets import SecretState, pull_secrets
+from k8srun.workloads.server import server_pod_security
 from k8srun.workloads.standards.evaluate import evaluate
 from k8srun.workloads.standards.subject import read_subject
 
@@ -184,7 +185,9 @@ def _prove(snapshot: Snapshot, item: JsonObject, labels: dict[str, str], policy:
             where=f"Namespace {name}",
             do="Read pods and workloads too: k8srun permissions shows the role for it.",
         )
-    running = relabel(item, labels, _pods_of(snapshot, name)).violating
+    server = server_pod_security(snapshot).configuration
+    policy = policy.on(server.minor)
+    running = relabel(item, labels, _pods_of(snapshot, name), server).violating
     refused = [(pod.ref, failures) for pod, failures in running]
     for template in workloads(snapshot):
         failures = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from k8srun.errors import InputError
@@ -43,17 +43,23 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The version of a policy, `v1.MINOR`; without a minor version `latest`."""
+    """The version of a policy, `v1.MINOR`; without a minor version `latest`.
+
+    Attributes:
+        newest: the newest minor version that the evaluating server knows: a newer one it evaluates as this.
+    """
 
     minor: int | None = None
+    newest: int = field(default=NEWEST, compare=False, repr=False)
 
     def __str__(self) -> str:
         return "latest" if self.minor is None else f"v1.{self.minor}"
 
     @property
     def evaluated(self) -> int:
-        """The minor version whose rules are applied: no newer one than is known here."""
-        return NEWEST if self.minor is None else min(self.minor, NEWEST)
+        """The minor version whose rules are applied: no newer one than is known to the server, and here."""
+        newest = min(self.newest, NEWEST)
+        return newest if self.minor is None else min(self.minor, newest)
 
 
 LATEST = Version()
@@ -69,6 +75,10 @@ class LevelVersion:
     def __str__(self) -> str:
         return f"{self.level}:{self.version}"
 
+    def on(self, minor: int | None) -> LevelVersion:
+        """The same as a server of that minor version evaluates it; as the newest one where its version is not known."""
+        return self if minor is None else replace(self, version=replace(self.version, newest=minor))
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -77,6 +87,10 @@ class Policy:
     enforce: LevelVersion = LevelVersion()
     audit: LevelVersion = LevelVersion()
     warn: LevelVersion = LevelVersion()
+
+    def on(self, minor: int | None) -> Policy:
+        """The same as a server of that minor version evaluates it."""
+        return Policy(self.enforce.on(minor), self.audit.on(minor), self.warn.on(minor))
 
 
 @dataclass(frozen=True, slots=True)

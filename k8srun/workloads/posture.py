@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from k8srun.apiservers import server_minor
 from k8srun.errors import InputError
 from k8srun.kinds import NAMESPACE, POD
 from k8srun.pods import TEMPLATE_PATHS, PodTemplate, made_pods, workloads
 from k8srun.snapshot import Gap, GapReason, Need, Snapshot
-from k8srun.workloads.policy import LabelError, LevelVersion, Policy, policy_of
+from k8srun.workloads.policy import LabelError, LevelVersion, Policy
 from k8srun.workloads.server import server_pod_security
 from k8srun.workloads.standards.evaluate import Failure, evaluate, rules
 from k8srun.workloads.standards.subject import read_subject
@@ -64,6 +65,7 @@ class Posture:
 def postures(snapshot: Snapshot, wanted: LevelVersion) -> tuple[Posture, ...]:
     """Every namespace with its workloads judged by a level, by name."""
     by_namespace: dict[str, list[Judged]] = {name: [] for name in snapshot.namespaces}
+    wanted = wanted.on(server_minor(snapshot))
     for one in _all_judged(snapshot, wanted):
         by_namespace.setdefault(one.template.namespace, []).append(one)
     return tuple(_posture(snapshot, name, found) for name, found in sorted(by_namespace.items()))
@@ -122,5 +124,5 @@ def _posture(snapshot: Snapshot, name: str, found: list[Judged]) -> Posture:
     if item is None:
         return Posture(name, None, (), tuple(found), gaps)
     server = server_pod_security(snapshot)
-    policy, errors = policy_of((item.get("metadata") or {}).get("labels") or {}, server.configuration.defaults)
+    policy, errors = server.configuration.policy_of((item.get("metadata") or {}).get("labels") or {})
     return Posture(name, server.policy_in(name, policy), errors, tuple(found), gaps)

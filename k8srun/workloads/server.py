@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from k8srun.apiservers import ApiServer, api_servers
+from k8srun.apiservers import ApiServer, api_servers, server_minor
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.snapshot import Snapshot, remembered
@@ -49,7 +49,8 @@ class ServerPodSecurity:
 def server_pod_security(snapshot: Snapshot) -> ServerPodSecurity:
     """What the first API server whose command line was read is told; one that has Pod Security off comes first."""
     found = [_told(snapshot, server) for server in api_servers(snapshot)]
-    return next((one for one in found if one.disabled), found[0] if found else ServerPodSecurity())
+    told = next((one for one in found if one.disabled), found[0] if found else ServerPodSecurity())
+    return replace(told, configuration=replace(told.configuration, minor=server_minor(snapshot)))
 
 
 def _told(snapshot: Snapshot, server: ApiServer) -> ServerPodSecurity:

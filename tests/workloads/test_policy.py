@@ -6,6 +6,7 @@ from k8srun.errors import InputError
 from k8srun.workloads.admission import MOST_PODS, Configuration, Exemptions, admit, relabel
 from k8srun.workloads.policy import (
     LATEST,
+    NEWEST,
     PREFIX,
     Level,
     LevelVersion,
@@ -154,3 +155,21 @@ def test_of_a_large_namespace_the_server_looks_at_one_pod_of_each_controller_fir
         'existing pods in namespace "shop" violate the new PodSecurity enforce level "baseline:latest"',
         "alone: privileged",
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "server", "evaluated"),
+    [
+        ("latest", 30, 30),
+        ("v1.37", 30, 30),
+        ("v1.29", 30, 29),
+        ("latest", NEWEST + 2, NEWEST),
+        ("latest", None, NEWEST),
+    ],
+)
+def test_a_server_evaluates_what_is_newer_than_itself_as_the_newest_that_it_knows(asked, server, evaluated):
+    policy = LevelVersion(Level.BASELINE, parse_version(asked))
+
+    assert policy.on(server).version.evaluated == evaluated
+    assert str(policy.on(server)) == f"baseline:{asked}", "the server's messages say what was asked for"
+    assert policy.on(server) == policy

@@ -11,14 +11,14 @@ import yaml
 
 from k8srun.checks import evaluate
 from k8srun.findings import Confidence, Verdict
-from k8srun.snapshot import Snapshot
+from k8srun.snapshot import ServerInfo, Snapshot
 from k8srun.sources.host import read_host
 from k8srun.workloads.checks import CHECKS
 from k8srun.workloads.policy import Level, LevelVersion, Version
 from k8srun.workloads.posture import postures
 from k8srun.workloads.server import server_pod_security
 from tests.certificates.model import NOW
-from tests.workloads.cluster import cluster, namespace, pod
+from tests.workloads.cluster import cluster, namespace, pod, pod_spec
 
 (W02,) = (check for check in CHECKS if check.id == "W02-POD-SECURITY")
 BASELINE = {
@@ -105,6 +105,21 @@ def test_where_the_server_says_nothing_a_namespace_without_labels_certainly_enfo
 def test_a_server_with_pod_security_switched_off_is_found_although_namespaces_are_labelled(on_host):
     found = told(on_host("--disable-admission-plugins=AlwaysPullImages,PodSecurity"))
     assert found["/etc/kubernetes/manifests/kube-apiserver.yaml"].startswith("it does not ask for Pod Security")
+
+
+def test_what_a_newer_server_would_relax_an_older_one_refuses():
+    spec = pod_spec(hostUsers=False)
+    del spec["securityContext"]["runAsNonRoot"]
+    snapshot = cluster(namespace("shop", warn="restricted"), pod(spec=spec))
+
+    def refused(version: str) -> list[bool]:
+        known = replace(snapshot, server=ServerInfo(version=version))
+        (finding,) = evaluate(W02, known, NOW).findings
+        (posture,) = postures(known, LevelVersion(Level.RESTRICTED))
+        return ["restricted would refuse 1 of 1 pod" in map(str, finding.evidence), bool(posture.violating)]
+
+    assert refused("v1.30.4") == [True, True]
+    assert refused("v1.37.2") == [False, False]
 
 
 @pytest.mark.parametrize(

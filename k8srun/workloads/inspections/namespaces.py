@@ -12,8 +12,9 @@ from k8srun.kinds import LIMIT_RANGE, NAMESPACE, RESOURCE_QUOTA
 from k8srun.pods import PodTemplate, pods
 from k8srun.snapshot import JsonObject, Snapshot, object_key, resource_name
 from k8srun.text import plural, visible
+from k8srun.workloads.admission import Configuration
 from k8srun.workloads.inspections.workload import SYSTEM_NAMESPACES
-from k8srun.workloads.policy import PREFIX, Level, LevelVersion, policy_of
+from k8srun.workloads.policy import PREFIX, Level, LevelVersion
 from k8srun.workloads.server import ServerPodSecurity, server_pod_security
 from k8srun.workloads.standards.evaluate import evaluate
 from k8srun.workloads.standards.subject import read_subject
@@ -38,15 +39,17 @@ def _enforcing(
     check: Check, server: ServerPodSecurity, item: JsonObject, found: list[PodTemplate]
 ) -> Iterator[Finding]:
     resource, labels = resource_name(NAMESPACE, item), (item.get("metadata") or {}).get("labels") or {}
-    defaults, exemptions = server.configuration.defaults, server.configuration.exemptions
-    policy, errors = policy_of(labels, defaults)
+    configuration = server.configuration
+    policy, errors = configuration.policy_of(labels)
     for error in errors:
         message = f"its label {error.label} cannot be read: {error.message}"
         evidence = Evidence(f"value {visible(error.value, limit=80)!r}", "metadata.labels")
         yield check.finding(resource, message, evidence, key=error.label, severity=Severity.MEDIUM)
-    if object_key(item)[1] in exemptions.namespaces:
+    if object_key(item)[1] in configuration.exemptions.namespaces:
         message = "the server's configuration exempts it from Pod Security: its labels have no effect"
-        yield check.finding(resource, message, Evidence("exemptions.namespaces", server.where), *_would_happen(found))
+        yield check.finding(
+            resource, message, Evidence("exemptions.namespaces", server.where), *_would_happen(found, configuration)
+        )
     elif policy.enforce.level is Level.PRIVILEGED:
         said = labels.get(f"{PREFIX}enforce")
         fact = f"{PREFIX}enforce: {said}" if said else f"no label {PREFIX}enforce"
@@ -56,18 +59,18 @@ def _enforcing(
             resource,
             "it enforces no level of the Pod Security Standards: privileged pods may run in it",
             Evidence(fact, "metadata.labels"),
-            *_would_happen(found),
+            *_would_happen(found, configuration),
             confidence=Confidence.CERTAIN if known else Confidence.FIRM,
         )
 
 
-def _would_happen(found: list[PodTemplate]) -> Iterator[Evidence]:
+def _would_happen(found: list[PodTemplate], configuration: Configuration) -> Iterator[Evidence]:
     """How many of a namespace's pods each level would refuse, when they are made again."""
     for level in (Level.RESTRICTED, Level.BASELINE):
         refused = 0
         for pod in found:
             try:
-                refused += bool(evaluate(read_subject(pod), LevelVersion(level)))
+                refused += bool(evaluate(read_subject(pod), LevelVersion(level).on(configuration.minor)))
             except InputError as error:
                 yield Evidence(f"not judged: {error.what}", pod.ref)
                 return
