@@ -45,7 +45,7 @@ def print_decision(
     _print_unknown(out, decision.unknown)
 
 
-def print_holders(out: Console, output: str, found: WhoCan) -> None:
+def print_holders(out: Console, output: str, found: WhoCan, *, anywhere: bool = False) -> None:
     """Everybody who can, a line each; in CSV a line for each way."""
     if output == "csv":
         rows = [
@@ -56,7 +56,10 @@ def print_holders(out: Console, output: str, found: WhoCan) -> None:
         _csv(("kind", "namespace", "name", "holds_in", "by", "workloads"), rows)
         _print_unknown(_stderr(), found.unknown)
         return
-    _line(out, f"who can {found.request}: {plural(len(found.holders), 'holder')}")
+    asked = (
+        f"{str(found.request).removesuffix(' at the cluster scope')} in any namespace" if anywhere else found.request
+    )
+    _line(out, f"who can {asked}: {plural(len(found.holders), 'holder')}")
     table = _table("Who", "By", "Runs")
     for holder in found.holders:
         ways = [way for _, way in _ways(holder)]

@@ -62,7 +62,7 @@ def who_can_command(
     else:
         from k8srun.cli import authorization_output  # noqa: PLC0415 - rich and csv are not needed for -o json
 
-        authorization_output.print_holders(console(), output, found)
+        authorization_output.print_holders(console(), output, found, anywhere=any_namespace)
     context.exit(ExitCode.INCOMPLETE if found.unknown else ExitCode.CLEAN)
 
 
