@@ -14,7 +14,10 @@ from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.ekspolicies import POLICIES
 from k8srun.authorization.matching import allows
 from k8srun.errors import InputError
+from k8srun.kinds import SERVICE_ACCOUNT
+from k8srun.snapshot import Snapshot, object_key
 
+IRSA = "eks.amazonaws.com/role-arn"
 _PLACEHOLDER = re.compile(r"\{\{\w+\}\}")
 
 
@@ -47,10 +50,30 @@ class EksEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PodIdentity:
+    """An association of EKS Pod Identity: pods of a ServiceAccount get credentials of an AWS role."""
+
+    namespace: str
+    account: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class EksAccess:
-    """The access entries of one cluster, all of them."""
+    """The access entries of one cluster, all of them, and its Pod Identity associations, if they were given."""
 
     entries: tuple[EksEntry, ...]
+    pod_identities: tuple[PodIdentity, ...] = ()
+
+    def accounts_of(self, principal: str, snapshot: Snapshot) -> tuple[str, ...]:
+        """The ServiceAccounts whose pods can be this AWS principal, by annotation (IRSA) or by Pod Identity."""
+        annotated = (
+            "/".join(object_key(item))
+            for item in snapshot.of(SERVICE_ACCOUNT)
+            if ((item.get("metadata") or {}).get("annotations") or {}).get(IRSA) == principal
+        )
+        associated = (f"{one.namespace}/{one.account}" for one in self.pod_identities if one.role == principal)
+        return tuple(sorted({*annotated, *associated}))
 
     def groups_of(self, user: str) -> tuple[str, ...]:
         """The groups that its entries give a user."""
@@ -83,7 +106,8 @@ def read_eks_access(document: Any, *, where: str = "") -> EksAccess:
     Args:
         document: a list of objects, one an entry: what `describe-access-entry` prints (`{"accessEntry": {…}}` or its
             inside), with `associatedAccessPolicies` of `list-associated-access-policies` merged into it; or an object
-            with such a list as `accessEntries`.
+            with such a list as `accessEntries`, and perhaps as `podIdentityAssociations` a list of what
+            `describe-pod-identity-association` prints.
 
     Raises:
         InputError: it has another shape; the message names the entry. `list-access-entries` alone, which prints only
@@ -96,7 +120,25 @@ def read_eks_access(document: Any, *, where: str = "") -> EksAccess:
             where=where,
             do="Write a JSON array of what `aws eks describe-access-entry` prints for each principal.",
         )
-    return EksAccess(tuple(_entry(entry, f"{where} entry {index}".strip()) for index, entry in enumerate(entries)))
+    found = tuple(_entry(entry, f"{where} entry {index}".strip()) for index, entry in enumerate(entries))
+    associations = document.get("podIdentityAssociations") if isinstance(document, Mapping) else None
+    if not isinstance(associations, list | None):
+        raise InputError("has podIdentityAssociations that are no list", where=where)
+    return EksAccess(found, tuple(_pod_identity(given, where) for given in associations or ()))
+
+
+def _pod_identity(given: Any, where: str) -> PodIdentity:
+    inner = given.get("association", given) if isinstance(given, Mapping) else None
+    values = (
+        [inner.get(name) for name in ("namespace", "serviceAccount", "roleArn")] if isinstance(inner, Mapping) else []
+    )
+    if not values or not _strings(values):
+        raise InputError(
+            "has a Pod Identity association without namespace, serviceAccount or roleArn",
+            where=where,
+            do="Use `aws eks describe-pod-identity-association`: the list leaves the role out.",
+        )
+    return PodIdentity(*values)
 
 
 def _entry(given: Any, where: str) -> EksEntry:

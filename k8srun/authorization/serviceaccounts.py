@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from k8srun.authorization.eks import IRSA
 from k8srun.authorization.model import Binding
 from k8srun.authorization.rbac import Rbac
 from k8srun.authorization.takeovers import ACCOUNT_NAME, TOKEN_TYPE
@@ -21,7 +22,7 @@ LAST_USED = "kubernetes.io/legacy-token-last-used"
 INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 _DEFAULT_LIFETIME = 3600  # seconds, of a projected token that names none
 _CLOUD = {
-    "eks.amazonaws.com/role-arn": "AWS role (IRSA)",
+    IRSA: "AWS role (IRSA)",
     "iam.gke.io/gcp-service-account": "Google service account",
     "azure.workload.identity/client-id": "Azure identity",
 }

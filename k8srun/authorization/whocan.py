@@ -38,7 +38,7 @@ class Holder:
     Attributes:
         subject: as the binding names it; the group system:masters needs no binding.
         grants: every way to it; empty where none is needed.
-        meaning: who is in a group that the server fills; empty for others.
+        meaning: who is in a group that the server fills, or can be the AWS principal; empty for others.
         workloads: what runs as the ServiceAccount (`Deployment.apps shop/web`), sorted.
         reason: why, where it is not RBAC.
     """
@@ -186,4 +186,6 @@ def _outside_rbac(authorization: Authorization, request: Attributes) -> Iterator
     for entry in eks.entries if eks else ():
         reason = eks.allows(Identity(entry.user), request) if eks else ""
         if reason:
-            yield Holder(Subject("User", entry.user), reason=reason)
+            accounts = eks.accounts_of(entry.principal, authorization.snapshot) if eks else ()
+            means = f"and the pods of ServiceAccount {', '.join(accounts)}, whose AWS role it is" if accounts else ""
+            yield Holder(Subject("User", entry.user), meaning=means, reason=reason)

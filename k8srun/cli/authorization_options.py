@@ -16,7 +16,7 @@ from k8srun.authorization.eks import EksAccess, read_eks_access
 from k8srun.codec import parse_json
 from k8srun.controlplane.distribution import distribution
 from k8srun.errors import InputError
-from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE, POD
+from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE, POD, SERVICE_ACCOUNT
 from k8srun.pods import TEMPLATE_PATHS
 from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.collect import collect
@@ -54,7 +54,8 @@ def read_authorization(
     Args:
         workloads: read them too, to say what runs as whom.
     """
-    needs = (*NEEDS, *_MORE, *(map(Need.objects, TEMPLATE_PATHS) if workloads else ()))
+    running = (SERVICE_ACCOUNT, *TEMPLATE_PATHS) if workloads else ()
+    needs = (*NEEDS, *_MORE, *map(Need.objects, running))
     snapshot = collect(replace(sources, namespaces=()), needs=needs, now=now)
     return authorization_of(snapshot, eks_file)
 

@@ -10,7 +10,7 @@ from k8srun.authorization.abac import read_policies
 from k8srun.authorization.asking import identity_of
 from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.chain import Authorization
-from k8srun.authorization.eks import read_eks_access
+from k8srun.authorization.eks import IRSA, read_eks_access
 from k8srun.authorization.permissions import permissions_of
 from k8srun.authorization.whocan import who_can
 from k8srun.distribution import Distribution
@@ -221,6 +221,22 @@ def test_an_eks_policy_allows_what_aws_documents_whatever_the_cluster_roles_say(
     holders = {holder.subject.name for holder in who_can(found, request_).holders}
     assert ("bob" in holders) is (allowed is True)
     assert bool(who_can(found, request_).unknown) is (allowed is None)
+
+
+def test_pods_that_can_be_an_aws_principal_are_named_with_it():
+    annotated = {
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "ci", "namespace": "ops", "annotations": {IRSA: "arn:aws:iam::1:role/ops"}},
+    }  # fmt: skip
+    association = {"namespace": "shop", "serviceAccount": "web", "roleArn": "arn:aws:iam::1:role/ops"}
+    document = {"accessEntries": [entry(("AmazonEKSClusterAdminPolicy", []), user="ops")]}
+    eks = read_eks_access({**document, "podIdentityAssociations": [{"association": association}]})
+    (holder,) = [one for one in who_can(Authorization.of(snapshot(annotated), eks=eks), DELETE).holders if one.reason]
+
+    assert "ops/ci, shop/web" in holder.meaning
+    for broken in ({}, [3], [{"namespace": "shop", "serviceAccount": "web"}]):
+        with pytest.raises(InputError, match=r"podIdentity|Pod Identity"):
+            read_eks_access({**document, "podIdentityAssociations": broken})
 
 
 def test_what_an_eks_policy_or_a_policy_file_gives_is_no_part_of_the_rules_and_named_beside_them():
