@@ -47,7 +47,7 @@ def cluster_policy(**fields):
     item = {
         "apiVersion": "policy.networking.k8s.io/v1alpha2",
         "kind": "ClusterNetworkPolicy",
-        "metadata": {"name": "kept-apart"},
+        "metadata": {"name": "kept-apart", "uid": "7"},
         "spec": {
             "tier": "Admin",
             "priority": 1,
