@@ -45,9 +45,9 @@ def _line(station: str, said: str, why: str, where: str) -> dict[str, object]:
     return dict(zip(_ANSWER, (station, str(said), why, where), strict=True))
 
 
-def connectivity(rows: Iterable[Row]) -> pd.DataFrame:
-    """The map: a row for each pair that connects, or may."""
-    return frame(
+def connectivity(rows: Iterable[Row], most: int = 0) -> pd.DataFrame:
+    """The map: a row for each pair that connects, or may; at most so many (0 = all), and how many are left out."""
+    return _first(
         [
             dict(
                 zip(
@@ -59,6 +59,7 @@ def connectivity(rows: Iterable[Row]) -> pd.DataFrame:
             for row in rows
         ],
         _ROWS,
+        most,
     )
 
 
@@ -84,9 +85,9 @@ def _rule(policy: Policy, direction: Direction, rule: Rule | None) -> dict[str, 
     return dict(zip(_POLICIES, (policy.resource, about, str(direction), name, peers, ports), strict=True))
 
 
-def changes(found: Difference) -> pd.DataFrame:
-    """What a change opens and closes."""
-    return frame(
+def changes(found: Difference, most: int = 0) -> pd.DataFrame:
+    """What a change opens and closes; at most so many pairs (0 = all), and how many are left out."""
+    return _first(
         [
             {
                 "From": change.source,
@@ -98,6 +99,7 @@ def changes(found: Difference) -> pd.DataFrame:
             for change in found.changes
         ],
         _CHANGES,
+        most,
     )
 
 
@@ -165,6 +167,14 @@ def flows(found: Flows) -> pd.DataFrame:
         dict(zip(_FLOWS, (f"line {bad.number}", bad.reason, "", "", "not read"), strict=True)) for bad in found.bad
     ]
     return frame(rows, _FLOWS)
+
+
+def _first(rows: list[dict[str, object]], columns: tuple[str, ...], most: int) -> pd.DataFrame:
+    """The first rows, and at the end how many there are besides: never fewer than there are without a word."""
+    if most and len(rows) > most:
+        left: dict[str, object] = dict.fromkeys(columns, "")
+        rows = [*rows[:most], {**left, columns[0]: f"… and {len(rows) - most} more"}]
+    return frame(rows, columns)
 
 
 def _some(texts: list[str]) -> str:

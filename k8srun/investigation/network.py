@@ -30,7 +30,7 @@ from k8srun.network.fixes_default_deny import default_deny_plan
 from k8srun.network.fixes_impact import after, concerns, impact_again
 from k8srun.network.flows import Flows, read_flows
 from k8srun.network.needs import NEEDS
-from k8srun.network.policy import Policy
+from k8srun.network.policy import Direction, Policy
 from k8srun.network.reach import reach
 from k8srun.network.reasons import reasons
 from k8srun.network.symptoms import read
@@ -106,9 +106,29 @@ class NetworkQuestions(Questions):
         found = self._network.network.policies
         return tables.policies(one for one in found if namespace in {"", one.namespace})
 
-    def connectivity(self) -> pd.DataFrame:
-        """Who reaches whom, by workload."""
-        return tables.connectivity(self._rows())
+    def policies_between(
+        self, symptom: str = "", source: str = "", destination: str = "", port: str = ""
+    ) -> pd.DataFrame:
+        """Every rule of the policies that are about one of the two ends; of all policies where no end is known."""
+        text, ends = self._connection(symptom, source, destination, port)
+        case = case_of(self._network, read(text), ends)
+        about = {
+            policy.resource
+            for pod in case.pods()
+            for direction in Direction
+            for policy, selected in self._network.policies.about(pod, direction)
+            if selected is not False
+        }
+        known = case.start is not None or case.end is not None
+        return tables.policies(one for one in self._network.network.policies if one.resource in about or not known)
+
+    def connectivity(self, most: int = 0) -> pd.DataFrame:
+        """Who reaches whom, by workload.
+
+        Args:
+            most: how many pairs to list; 0 = all.
+        """
+        return tables.connectivity(self._rows(), most)
 
     def exposed(self) -> pd.DataFrame:
         """What each workload exchanges with the world outside of the cluster."""
@@ -137,9 +157,13 @@ class NetworkQuestions(Questions):
         """
         return self._difference(with_objects(self.snapshot, _objects(manifest)))
 
-    def what_if(self, plan: Plan) -> pd.DataFrame:
-        """What a plan would open and close."""
-        return self._difference(after(self.snapshot, plan.steps))
+    def what_if(self, plan: Plan, most: int = 0) -> pd.DataFrame:
+        """What a plan would open and close.
+
+        Args:
+            most: how many pairs to list; 0 = all.
+        """
+        return self._difference(after(self.snapshot, plan.steps), most)
 
     def plot_connectivity(self) -> None:
         """Display who reaches whom as a heat map."""
@@ -212,8 +236,8 @@ class NetworkQuestions(Questions):
         ends = ((row, (row.source, row.destination)) for row in self._rows())
         return (row for row, names in ends if not any(_are_nodes(name, nodes) for name in names))
 
-    def _difference(self, changed: Snapshot) -> pd.DataFrame:
-        return tables.changes(difference(self._network.network, read_network(changed)))
+    def _difference(self, changed: Snapshot, most: int = 0) -> pd.DataFrame:
+        return tables.changes(difference(self._network.network, read_network(changed)), most)
 
 
 def _are_nodes(name: str, nodes: Collection[Address]) -> bool:

@@ -178,3 +178,19 @@ def test_a_pods_own_node_counts_as_nobody_outside_in_the_pictures(asked):
     assert not [
         pair for pair in drawn if "shop/cart[Deployment]" in pair and not all(name.endswith("]") for name in pair)
     ]
+
+
+def test_a_long_table_says_how_much_of_it_is_left_out(asked):
+    whole, first = asked.connectivity(), asked.connectivity(most=10)
+
+    assert len(first) == 11
+    assert first.index[-1] == f"… and {len(whole) - 10} more"
+    assert len(asked.connectivity(most=len(whole))) == len(whole)
+
+
+def test_of_the_policies_those_about_the_two_ends_are_shown(asked):
+    shown = set(asked.policies_between(*ENDS).index)
+
+    assert {"NetworkPolicy payments/api", "NetworkPolicy shop/cart", "NetworkPolicy payments/default-deny"} <= shown
+    assert not {"NetworkPolicy shop/redis", "NetworkPolicy data/postgres"} & shown
+    assert set(asked.policies_between("i/o timeout").index) == set(asked.policies().index), "no end is known"
