@@ -129,9 +129,9 @@ def read_eks_access(document: Any, *, where: str = "") -> EksAccess:
 
 def _pod_identity(given: Any, where: str) -> PodIdentity:
     inner = given.get("association", given) if isinstance(given, Mapping) else None
-    values = (
-        [inner.get(name) for name in ("namespace", "serviceAccount", "roleArn")] if isinstance(inner, Mapping) else []
-    )
+    values: list[Any] = []
+    if isinstance(inner, Mapping):
+        values = [inner.get(name) for name in ("namespace", "serviceAccount", "roleArn")]
     if not values or not _strings(values):
         raise InputError(
             "has a Pod Identity association without namespace, serviceAccount or roleArn",
