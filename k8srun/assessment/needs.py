@@ -102,6 +102,7 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
             "allow",
             "reach",
             "policies",
+            "policies_between",
             "connectivity",
             "exposed",
             "coverage",
