@@ -18,7 +18,6 @@ from k8srun.authorization.paths import AttackPath
 from k8srun.authorization.permissions import AccessMatrix, Permissions
 from k8srun.authorization.requestfile import AccessRequest
 from k8srun.authorization.serviceaccounts import Account
-from k8srun.authorization.usage import Unused
 from k8srun.authorization.whocan import WhoCan
 from k8srun.display.tables import frame, pairs
 
@@ -32,7 +31,6 @@ _RESOURCES = ("Resource", "API group", "Version", "Stability", "Namespaced", "Sh
 _AUTHENTICATORS = ("Way in", "How", "Warning")
 _CHAIN = ("Authorizer", "Says")
 _OPTIONS = ("Option", "What it does", "Gives besides", "Dangerous", "New ways to cluster-admin")
-_UNUSED = ("Binding", "Unused rules", "All of it")
 _MOST = 12
 
 
@@ -261,16 +259,6 @@ def request(found: AccessRequest) -> pd.DataFrame:
 def nothing_refused() -> pd.DataFrame:
     """In place of a request, where the text holds no refusal."""
     return pairs([("nothing", "The text holds no 403 and no 401: there is nothing to ask for.")])
-
-
-def unused(found: Iterable[Unused]) -> pd.DataFrame:
-    """One row for each binding of which something was not used."""
-    rows: list[dict[str, object]] = [
-        {"Binding": str(one.binding), "Unused rules": _joined([str(rule) for rule in one.rules], 4),
-         "All of it": "yes" if one.whole else "no"}
-        for one in found
-    ]  # fmt: skip
-    return frame(rows, _UNUSED)
 
 
 def _what(grant: Grant) -> str:

@@ -1,13 +1,17 @@
-"""How permissions changed from one snapshot to another."""
+"""How permissions changed from one snapshot to another, and what of them was used."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pandas as pd
 
 from k8srun.authorization.changes import Changes
 from k8srun.authorization.fixes.impact import shown_rules
+from k8srun.authorization.usage import Unused
 from k8srun.display.tables import frame
 
+_UNUSED = ("Binding", "Unused rules", "All of it")
 _COLUMNS = ("Who", "Where", "Gained", "Lost", "By")
 _MOST = 4
 
@@ -26,3 +30,13 @@ def changes(found: Changes) -> pd.DataFrame:
     ]
     rows += [{"Who": "perhaps others", "Where": "", "Gained": "", "Lost": "", "By": why} for why in found.unknown]
     return frame(rows, _COLUMNS)
+
+
+def unused(found: Iterable[Unused]) -> pd.DataFrame:
+    """One row for each binding of which something was not used."""
+    rows: list[dict[str, object]] = [
+        {"Binding": str(one.binding), "Unused rules": "; ".join(map(str, one.rules[:_MOST])) + (f"; and {len(one.rules) - _MOST} more" if len(one.rules) > _MOST else ""),
+         "All of it": "yes" if one.whole else "no"}
+        for one in found
+    ]  # fmt: skip
+    return frame(rows, _UNUSED)

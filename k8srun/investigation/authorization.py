@@ -152,7 +152,7 @@ class AuthorizationQuestions(Questions):
         Args:
             audit_log: path of the log, JSON lines.
         """
-        return display.unused(unused_grants(self._authorization.rbac, read_audit_file(audit_log)))
+        return history.unused(unused_grants(self._authorization.rbac, read_audit_file(audit_log)))
 
     def minimal_role(self, audit_log: str, who: str, *, name: str = "least") -> str:
         """The least roles, in YAML, that allow all that somebody did while an audit log was written; print it.
