@@ -9,7 +9,7 @@ from k8srun.display.tables import frame
 from k8srun.errors import InputError
 from k8srun.kinds import VULNERABILITY_REPORT
 from k8srun.pods import PodTemplate, containers, workloads
-from k8srun.snapshot import Snapshot
+from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural
 from k8srun.workloads.diagnosis_view import View
 from k8srun.workloads.image_digests import running_images
@@ -118,17 +118,15 @@ def violations(found: Iterable[Judged]) -> pd.DataFrame:
 
 def images(snapshot: Snapshot) -> pd.DataFrame:
     """One row for each image that workloads ask for."""
-    using: dict[str, list[PodTemplate]] = {}
+    using: dict[str, dict[str, PodTemplate]] = {}
     for template in workloads(snapshot):
         for _, container in containers(template.spec):
-            used = using.setdefault(str(container.get("image") or ""), [])
-            if template not in used:
-                used.append(template)
+            using.setdefault(str(container.get("image") or ""), {})[template.ref] = template
     digests: dict[str, set[str]] = {}
     for one in running_images(snapshot):
         if one.digest:
             digests.setdefault(one.image.canonical, set()).add(one.digest)
-    return frame([_image(snapshot, text, used, digests) for text, used in sorted(using.items())], _IMAGES)
+    return frame([_image(snapshot, text, [*used.values()], digests) for text, used in sorted(using.items())], _IMAGES)
 
 
 def _image(
@@ -142,19 +140,21 @@ def _image(
         image = parse_image(text)
     except InputError as error:
         return {**row, "Registry": error.what, "Pinned by": "", "Digests that run": "", "Pull secret that matches": ""}
-    keys = {key.secret for template in used for key in pull_secrets(snapshot, template).matching(image)}
+    secrets = [pull_secrets(snapshot, template) for template in used]
+    keys = {key.secret for one in secrets for key in one.matching(image)}
+    none = "not known" if any(one.gaps for one in secrets) else "none"
     running = sorted(digests.get(image.canonical, ()))
     return {
         **row,
         "Registry": image.domain,
         "Pinned by": "digest" if image.digest else f"tag {image.pulled_tag}",
         "Digests that run": ", ".join(digest[:19] for digest in running),
-        "Pull secret that matches": ", ".join(sorted(keys)) or "none",
+        "Pull secret that matches": ", ".join(sorted(keys)) or none,
     }
 
 
 def secrets(found: PullSecrets) -> pd.DataFrame:
-    """One row for each pull secret that a workload names."""
+    """One row for each pull secret that a workload names, and for each reason why there may be more."""
     rows: list[dict[str, object]] = [
         {
             "Pull secret": f"{one.namespace}/{one.name}",
@@ -164,11 +164,14 @@ def secrets(found: PullSecrets) -> pd.DataFrame:
         }
         for one in found.secrets
     ]
+    rows += [{"Pull secret": "not known", "Named by": "", "State": str(gap), "Registries": ""} for gap in found.gaps]
     return frame(rows, _SECRETS)
 
 
-def resources(found: Iterable[ContainerResources], hindered: Iterable[Obstacle]) -> pd.DataFrame:
-    """What each container asks for, and after them why a quota or LimitRange has no room for one more pod."""
+def resources(
+    found: Iterable[ContainerResources], hindered: Iterable[Obstacle], gaps: Iterable[Gap] = ()
+) -> pd.DataFrame:
+    """What each container asks for, and after them why a quota or LimitRange has no room, or may have none."""
     rows: list[dict[str, object]] = [
         {
             "Container": one.container,
@@ -178,14 +181,9 @@ def resources(found: Iterable[ContainerResources], hindered: Iterable[Obstacle])
         }
         for one in found
     ]
+    said = [(f"refused by {one.resource}", one.reason) for one in hindered] + [("not known", str(gap)) for gap in gaps]
     rows += [
-        {
-            "Container": f"refused by {one.resource}",
-            "Requests": one.reason,
-            "Limits": "",
-            "Filled in by the LimitRange": "",
-        }
-        for one in hindered
+        {"Container": who, "Requests": reason, "Limits": "", "Filled in by the LimitRange": ""} for who, reason in said
     ]
     return frame(rows, _RESOURCES)
 

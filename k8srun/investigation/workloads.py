@@ -11,9 +11,10 @@ from k8srun.display import tables
 from k8srun.display import workloads as display
 from k8srun.errors import InputError
 from k8srun.investigation.questions import Questions
-from k8srun.kinds import VULNERABILITY_REPORT
+from k8srun.kinds import LIMIT_RANGE, RESOURCE_QUOTA, VULNERABILITY_REPORT
 from k8srun.plan import Plan
 from k8srun.pods import PodTemplate
+from k8srun.snapshot import Need
 from k8srun.sources.options import SourceOptions
 from k8srun.sources.registry.check import Asking, check_image, read_ca, read_file
 from k8srun.sources.registry.wire import Wire
@@ -94,7 +95,8 @@ class WorkloadQuestions(Questions):
         """What a workload's containers ask for as the server completes it, and what hinders one more pod of it."""
         template = find_workload(self.snapshot, workload)
         found = container_resources(self.snapshot, template)
-        return display.resources(found, obstacles(self.snapshot, template))
+        gaps = [gap for kind in (LIMIT_RANGE, RESOURCE_QUOTA) for gap in self.snapshot.unmet(Need.objects(kind))]
+        return display.resources(found, obstacles(self.snapshot, template), gaps)
 
     def vulnerabilities(self, scans: Sequence[str] = ()) -> pd.DataFrame:
         """What scanners found in the images that run: of VulnerabilityReport objects, and of Trivy's reports.

@@ -6,13 +6,14 @@ import pytest
 
 from k8srun.display import workloads as display
 from k8srun.display.workloads_heatmap import heatmap
-from k8srun.kinds import POD
+from k8srun.kinds import POD, RESOURCE_QUOTA, SECRET
 from k8srun.snapshot import Area, Gap, GapReason
 from k8srun.workloads.diagnosis_view import View
 from k8srun.workloads.policy import Level, LevelVersion
 from k8srun.workloads.posture import controls, postures
+from k8srun.workloads.pull_secrets import pull_secrets
 from k8srun.workloads.scans import Scan, Vulnerability, join
-from tests.workloads.cluster import IMAGE, cluster, deployment, namespace, pod, pod_spec, template_of
+from tests.workloads.cluster import IMAGE, cluster, deployment, namespace, pod, pod_spec, service_account, template_of
 from tests.workloads.test_diagnosis import crashing
 
 RESTRICTED = LevelVersion(Level.RESTRICTED)
@@ -135,3 +136,19 @@ def test_the_context_of_a_container_is_explained_a_sentence_for_each_setting(spe
 def test_hostile_names_are_inert_in_tables():
     table = display.images(cluster(pod(spec=pod_spec({"name": "web", "image": "\u202eevil\x1b[31m"}))))
     assert "\u202e" not in table.index[0]
+
+
+def test_what_was_not_read_may_hold_a_pull_secret_and_is_not_called_none():
+    unread = Gap(Area.OBJECTS, str(SECRET), GapReason.NOT_SUPPLIED)
+    named = deployment(spec=pod_spec(imagePullSecrets=[{"name": "registry"}]))
+    snapshot = cluster(named, service_account(), gaps=(unread,))
+
+    assert display.images(cluster(deployment(), service_account()))["Pull secret that matches"].tolist() == ["none"]
+    assert display.images(snapshot)["Pull secret that matches"].tolist() == ["not known"]
+    assert display.secrets(pull_secrets(snapshot, template_of(named))).index.tolist() == ["shop/registry", "not known"]
+
+
+def test_bounds_that_were_not_read_are_told_beside_what_containers_ask_for():
+    gap = Gap(Area.OBJECTS, str(RESOURCE_QUOTA), GapReason.FORBIDDEN)
+    table = display.resources((), (), [gap])
+    assert table.loc["not known", "Requests"] == str(gap)
