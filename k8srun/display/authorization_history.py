@@ -24,7 +24,7 @@ def changes(found: Changes) -> pd.DataFrame:
             "Where": one.namespace or "everywhere",
             "Gained": shown_rules(one.gained),
             "Lost": shown_rules(one.lost),
-            "By": ", ".join(list(dict.fromkeys(str(grant.binding) for grant in one.by))[:_MOST]),
+            "By": _joined(list(dict.fromkeys(str(grant.binding) for grant in one.by))),
         }
         for one in found.changes
     ]
@@ -35,8 +35,15 @@ def changes(found: Changes) -> pd.DataFrame:
 def unused(found: Iterable[Unused]) -> pd.DataFrame:
     """One row for each binding of which something was not used."""
     rows: list[dict[str, object]] = [
-        {"Binding": str(one.binding), "Unused rules": "; ".join(map(str, one.rules[:_MOST])) + (f"; and {len(one.rules) - _MOST} more" if len(one.rules) > _MOST else ""),
-         "All of it": "yes" if one.whole else "no"}
+        {
+            "Binding": str(one.binding),
+            "Unused rules": _joined([str(rule) for rule in one.rules]),
+            "All of it": "yes" if one.whole else "no",
+        }
         for one in found
-    ]  # fmt: skip
+    ]
     return frame(rows, _UNUSED)
+
+
+def _joined(names: list[str]) -> str:
+    return "; ".join(names[:_MOST]) + (f"; and {len(names) - _MOST} more" if len(names) > _MOST else "")
