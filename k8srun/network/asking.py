@@ -80,7 +80,7 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
     obstacles += _differences([found for found, _ in flows], worst)
     if worst.verdict is Verdict.ALLOWED and any(one.id == _NOT_ALL for one in obstacles):
         worst = replace(worst, verdict=Verdict.UNKNOWN)
-    worst = _from_a_node(world, end.service, worst, protocol, number)
+    worst = _from_a_controller(end, _from_a_node(world, end.service, worst, protocol, number))
     worst = _translated(world, end.service, _returned(world, end.service, worst, protocol, number), protocol, wanted)
     obstacles += on_the_way(world, worst, end, number)
     ordered = sorted(dict.fromkeys(obstacles), key=lambda one: not one.blocks)
@@ -137,7 +137,7 @@ def _pairs(
     for other in destinations[:_MOST_SIDES]:
         number = _number(end.service, found, other, wanted, protocol)
         if number is None:
-            obstacles.append(_no_port(end.service, found, other, wanted))
+            obstacles.append(_no_port(end.service, found, other, f"{wanted}/{protocol}"))
         else:
             pairs += [(one, other, number) for one in sources[:_MOST_SIDES] if one != other or len(end.sides) == 1]
     return pairs, obstacles
@@ -161,8 +161,9 @@ def _number(service: Service | None, port: ServicePort | None, other: Side, want
 
 
 def _no_port(service: Service | None, port: ServicePort | None, other: Side, wanted: str) -> Obstacle:
-    declared = ", ".join(f"{one.name or '-'}={one.number}" for one in (other.ports if isinstance(other, Pod) else ()))
-    name = port.target if port else wanted
+    ports = other.ports if isinstance(other, Pod) else ()
+    declared = ", ".join(f"{one.name or '-'}={one.number}/{one.protocol}" for one in ports)
+    name = f"{port.target}/{port.protocol}" if port else wanted
     message = f"no container of {described(other)} has a port {name}: they declare {declared or 'none'}"
     where = service.resource if service else described(other)
     return Obstacle("target-port-not-found", message, where, True, "Name a port that the container declares.")
@@ -223,6 +224,16 @@ def _from_a_node(world: World, service: Service | None, found: Flow, protocol: s
     said = f"{found.ingress.reason} by the client's address, in place of which the pod may see that of a node"
     ingress = DirectionAnswer(Verdict.UNKNOWN, said, isolated_by=found.ingress.isolated_by, unknowns=(said,))
     return replace(found, verdict=both(found.egress.verdict, Verdict.UNKNOWN), ingress=ingress)
+
+
+def _from_a_controller(end: Target, found: Flow) -> Flow:
+    """What holds for a client of the outside in whose place an Ingress's controller connects to the pods."""
+    answer = found.ingress
+    if not end.through or isinstance(found.source, Pod) or not (answer.policy or answer.isolated_by):
+        return found
+    said = f"the pods see the controller of {end.through} in place of {described(found.source)}"
+    ingress = DirectionAnswer(Verdict.UNKNOWN, said, isolated_by=answer.isolated_by, unknowns=(said,))
+    return replace(found, verdict=Verdict.UNKNOWN, ingress=ingress)
 
 
 def _returned(world: World, service: Service | None, found: Flow, protocol: str, number: int) -> Flow:

@@ -32,6 +32,7 @@ class Target:
         service: the Service through which it is reached, if it is.
         port: that Service's port where it is fixed by an Ingress; empty else.
         by_name: whether a client asks DNS for it.
+        through: the Ingress whose controller connects to it in place of the client; empty if there is none.
         obstacles: what was met while resolving it.
     """
 
@@ -40,6 +41,7 @@ class Target:
     service: Service | None = None
     port: str = ""
     by_name: bool = False
+    through: str = ""
     obstacles: tuple[Obstacle, ...] = ()
 
 
@@ -53,6 +55,8 @@ def resolve(world: World, text: str) -> Target:
     if address:
         return _address(world, address)
     kind, namespace, name = _parts(text)
+    if parse_address(text.partition("/")[0]):
+        raise InputError(f"{visible(text, limit=80)} is a block of addresses", do="Ask about one address of it.")
     if name:
         return _object(world, kind, namespace, name)
     if _DOMAIN.fullmatch(text):
@@ -220,11 +224,13 @@ def _ingress(world: World, namespace: str, name: str) -> Target:
         raise InputError(f"Ingress {namespace}/{name} has no Service behind it", do="Give it a backend.")
     service, port = backends[0]
     found = _service(world, namespace, service, by_name=False)
-    more: tuple[Obstacle, ...] = ()
+    through = f"Ingress {namespace}/{name}"
+    said = "its controller connects to the pods in place of the client: ask with the controller's pod as the source"
+    more = [Obstacle("ingress-controller", said, through)]
     if len(backends) > 1:
         others = ", ".join(other for other, _ in backends[1:])
-        more = (Obstacle("ingress-has-more-backends", f"asked about the first only, not {others}", f"Ingress {name}"),)
-    return Target(found.name, found.sides, found.service, port, obstacles=(*found.obstacles, *more))
+        more.append(Obstacle("ingress-has-more-backends", f"asked about the first only, not {others}", through))
+    return replace(found, port=port, through=through, obstacles=(*found.obstacles, *more))
 
 
 _SPECIAL: dict[str, Callable[[World, str, str], Target]] = {

@@ -151,3 +151,25 @@ def test_a_client_whose_address_a_node_may_replace_is_not_surely_allowed_by_it()
     assert through("198.51.100.0/24", "Local") is Verdict.ALLOWED
     assert through("0.0.0.0/0") is Verdict.ALLOWED
     assert through("192.0.2.0/24") is Verdict.DENIED
+
+
+INGRESS = (
+    "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: front, namespace: shop}\nspec: {defaultBackend:"
+    " {service: {name: db, port: {number: 80}}}}\n---\n"
+)
+
+
+def test_behind_an_ingress_the_controller_counts_and_a_client_of_the_outside_is_unknown_where_policies_matter():
+    front = service("shop/db", {"app": "db"}, target="5432") + INGRESS
+    outside = "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 198.51.100.0/24}}]}]}"
+    ends = {"source": "198.51.100.1", "destination": "ingress/shop/front", "port": ""}
+    assert asked(SHOP, front, **ends).verdict is Verdict.ALLOWED
+    answer = asked(SHOP, front, policy("shop/p", outside), **ends)
+    assert (answer.verdict, "controller" in answer.ingress.reason) == (Verdict.UNKNOWN, True)
+    controller = asked(SHOP, front, policy("shop/p", outside), **{**ends, "source": "shop/web"})
+    assert (controller.verdict, "ingress-controller" in ids(controller)) == (Verdict.DENIED, True)
+
+
+def test_a_block_of_addresses_is_no_end_and_the_error_says_so():
+    with pytest.raises(InputError, match="block of addresses"):
+        asked(SHOP, source="10.0.0.0/8")
