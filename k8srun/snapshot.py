@@ -149,11 +149,12 @@ class Snapshot:
 
     def find(self, kind: Kind, name: str, namespace: str = "") -> JsonObject | None:
         """The object of that kind, name and namespace, or None."""
-        for item in self.of(kind):
-            metadata = item.get("metadata") or {}
-            if metadata.get("name") == name and (metadata.get("namespace") or "") == namespace:
-                return item
-        return None
+        names = _names(self)
+        if kind not in names:
+            # Of two of the same name the first counts. Whatever is no string names nothing, here and in references.
+            keys = ((object_key(item), item) for item in reversed(self.of(kind)))
+            names[kind] = {key: item for key, item in keys if _is_name(*key)}
+        return names[kind].get((namespace, name)) if _is_name(namespace, name) else None
 
     def files_of(self, *topics: Topic) -> Iterator[HostFile]:
         """The host files of these topics, in the order in which they were read."""
@@ -222,6 +223,16 @@ class _Same:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Same) and other.snapshot is self.snapshot
+
+
+def _is_name(namespace: object, name: object) -> bool:
+    return isinstance(namespace, str) and isinstance(name, str) and bool(name)
+
+
+@remembered
+def _names(_snapshot: Snapshot) -> dict[Kind, dict[tuple[str, str], JsonObject]]:
+    """The objects by name of the kinds that were looked up so far: checks look up the same kind for every workload."""
+    return {}
 
 
 def object_key(item: JsonObject) -> tuple[str, str]:

@@ -74,3 +74,15 @@ def test_names_and_paths_are_the_servers_own():
 )
 def test_a_gap_says_what_could_not_be_read_where_and_why(gap, said):
     assert str(gap) == said
+
+
+@pytest.mark.parametrize("name", ["", None, {"a": 1}, ["a"]])
+def test_what_is_no_name_finds_nothing_and_hides_nothing(name):
+    nameless = {"metadata": {"name": name}}
+    snapshot = Snapshot(
+        taken_at=NOW,
+        objects={NODE: (nameless, {"metadata": {"name": "n"}}, {"metadata": {"name": "n", "second": True}})},
+    )
+
+    assert snapshot.find(NODE, name) is None
+    assert snapshot.find(NODE, "n") == {"metadata": {"name": "n"}}, "of two the first counts"
