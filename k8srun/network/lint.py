@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from k8srun.checks import Check, NotApplicable
@@ -95,6 +95,8 @@ def redundant(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator[Find
     relations = Relations(space)
     for policy in space.network.policies:
         about = [(number, direction) for direction in policy.rules for number in relations.selected_by(policy)]
+        if _guards_every_pod(policy, space.network.policies):
+            continue
         if about and all(relations.same_without(policy, *one) for one in about):
             word = "redundant" if policy.tier is Tier.NETWORK else "shadowed"
             yield check.finding(
@@ -102,6 +104,20 @@ def redundant(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator[Find
                 f"is {word}: without it the same traffic is allowed",
                 Evidence("the map is the same without it", policy.resource),
             )
+
+
+def _guards_every_pod(policy: Policy, policies: Iterable[Policy]) -> bool:
+    """Whether it alone isolates the pods of tomorrow in its namespace, whatever others do for today's."""
+    return any(
+        not any(_isolates_all(other, policy.namespace, direction) for other in policies if other is not policy)
+        for direction in policy.rules
+        if _isolates_all(policy, policy.namespace, direction)
+    )
+
+
+def _isolates_all(policy: Policy, namespace: str, direction: Direction) -> bool:
+    whole = policy.subject is not None and not policy.subject.pods.requirements
+    return policy.tier is Tier.NETWORK and policy.namespace == namespace and whole and direction in policy.rules
 
 
 def and_or(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator[Finding]:
