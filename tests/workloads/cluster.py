@@ -87,7 +87,13 @@ def registry_secret(
 def bounds(namespace: str = "shop") -> list[Json]:
     return [
         _object("ResourceQuota", "all", namespace, {"spec": {"hard": {"pods": "10"}}}, {}),
-        _object("LimitRange", "all", namespace, {"spec": {"limits": []}}, {}),
+        _object(
+            "LimitRange",
+            "all",
+            namespace,
+            {"spec": {"limits": [{"type": "Container", "default": {"memory": "1Gi"}}]}},
+            {},
+        ),
     ]
 
 

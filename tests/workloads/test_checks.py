@@ -15,6 +15,7 @@ from tests.workloads import check_cases
 from tests.workloads.check_cases import broken, context
 from tests.workloads.cluster import (
     IMAGE,
+    bounds,
     cluster,
     container,
     deployment,
@@ -236,3 +237,14 @@ def test_only_pods_being_read_leaves_the_other_kinds_unknown():
     read = Snapshot(NOW, objects={POD: (pod(),)}, observed=frozenset({Need.objects(POD)}))
 
     assert ask("W01-PRIVILEGED", read).verdict is Verdict.UNKNOWN
+
+
+def test_a_quota_or_limit_range_that_is_empty_bounds_nothing():
+    quota, limit_range = bounds()
+    empty = [{**quota, "spec": {"hard": {}}}, {**limit_range, "spec": {"limits": []}}]
+    assert messages("W12-BOUNDS", cluster(namespace(), pod(), *empty)) == [
+        "nothing bounds what its pods take: it has no ResourceQuota and no LimitRange"
+    ]
+    assert messages("W12-BOUNDS", cluster(namespace(), pod(), quota, empty[1])) == [
+        "nothing bounds what its pods take: it has no LimitRange"
+    ]

@@ -78,8 +78,11 @@ def _would_happen(found: list[PodTemplate], configuration: Configuration) -> Ite
 
 
 def unbounded(check: Check, snapshot: Snapshot, _now: datetime) -> Iterable[Finding]:
-    """Namespaces with pods and neither a quota nor a LimitRange, or only one of them."""
-    bounded = {kind: {object_key(item)[0] for item in snapshot.of(kind)} for kind in (RESOURCE_QUOTA, LIMIT_RANGE)}
+    """Namespaces with pods and neither a quota nor a LimitRange, or only one of them. An empty one bounds nothing."""
+    bounded = {
+        kind: {object_key(item)[0] for item in snapshot.of(kind) if (item.get("spec") or {}).get(field)}
+        for kind, field in ((RESOURCE_QUOTA, "hard"), (LIMIT_RANGE, "limits"))
+    }
     occupied = _pods_by_namespace(snapshot)
     for item in _namespaces(snapshot):
         name = object_key(item)[1]
