@@ -15,14 +15,17 @@ from k8srun.network.pods import Pod
 from k8srun.network.policy import Addresses
 from k8srun.network.ports import LAST_PORT, PROTOCOLS
 from k8srun.network.question import Flow, both, families_of, flow
+from k8srun.network.service_obstacles import service_port
 from k8srun.network.services import Service, ServicePort
-from k8srun.network.targets import Target, behind_node_port, resolve, service_port
+from k8srun.network.targets import Target, behind_node_port, resolve
 from k8srun.network.way import on_the_way
 from k8srun.network.world import World
 from k8srun.text import visible
 
 _MOST_SIDES = 60
 _NOT_ALL = "not-all-compared"
+_UNSURE = frozenset({_NOT_ALL, "pods-not-read"})
+"""Obstacles that leave no "allowed" sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +75,14 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
         )
     end = behind_node_port(world, end, wanted, protocol)
     pairs, more = _pairs(world, start, end, wanted, protocol)
-    obstacles = [*end.obstacles, *more]
+    # Of what was met while the source was resolved only this counts: that nobody reaches its Service is no matter.
+    obstacles = [*(one for one in start.obstacles if one.id in _UNSURE), *end.obstacles, *more]
     if not pairs:
         return _without_destination(world, start, end, protocol, obstacles)
     flows = [(flow(world.policies, one, other, protocol, number), number) for one, other, number in pairs]
     worst, number = min(flows, key=lambda pair: _ORDER.index(pair[0].verdict))
     obstacles += _differences([found for found, _ in flows], worst)
-    if worst.verdict is Verdict.ALLOWED and any(one.id == _NOT_ALL for one in obstacles):
+    if worst.verdict is Verdict.ALLOWED and any(one.id in _UNSURE for one in obstacles):
         worst = replace(worst, verdict=Verdict.UNKNOWN)
     worst = _from_a_controller(end, _from_a_node(world, end.service, worst, protocol, number))
     worst = _translated(world, end.service, _returned(world, end.service, worst, protocol, number), protocol, wanted)

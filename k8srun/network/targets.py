@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from k8srun.errors import InputError
+from k8srun.kinds import POD
 from k8srun.network.addresses import Address, parse_address
 from k8srun.network.matching import Name, Side
 from k8srun.network.obstacle import Obstacle
 from k8srun.network.pods import Pod
-from k8srun.network.services import Service, ServicePort, backends_of
+from k8srun.network.service_obstacles import of_service
+from k8srun.network.services import Service, backends_of
 from k8srun.network.world import World
+from k8srun.snapshot import Need
 from k8srun.text import visible
 
 _BRACKETS = re.compile(r"(?P<namespace>[^/\[\]]+)/(?P<name>[^/\[\]]+)\[(?P<kind>[A-Za-z]+)\]")
@@ -148,6 +152,11 @@ def _address(world: World, address: Address) -> Target:
         for service in world.services.values():
             if address in (*service.addresses, *service.outer):
                 return _service(world, service.namespace, service.name, by_name=False)
+    unread = next((gap for gap in world.snapshot.gaps if gap.touches(Need.objects(POD))), None)
+    at_a_node = any(address in node.addresses for node in world.network.nodes)
+    if unread and not at_a_node and not ipaddress.ip_address(str(address)).is_global:
+        said = f"it may be a pod that was not read: {unread}"
+        return Target(str(address), (address,), obstacles=(Obstacle("pods-not-read", said, str(address)),))
     return Target(str(address), (address,))
 
 
@@ -199,7 +208,7 @@ def _service(
     service = world.services.get((namespace, name))
     if service is None:
         raise _nothing(world, f"{namespace}/{name}", "service", namespace, name)
-    called, obstacles = f"{namespace}/{name}[Service]", tuple(_of_service(service))
+    called, obstacles = f"{namespace}/{name}[Service]", tuple(of_service(service))
     if service.type != "ExternalName":
         behind = (*service.pods, *(_holder(world, address) for address in service.endpoints))
         return Target(called, behind, service, by_name=by_name, obstacles=obstacles)
@@ -238,46 +247,6 @@ _SPECIAL: dict[str, Callable[[World, str, str], Target]] = {
     "service": _service,
     "ingress": _ingress,
 }
-
-
-def _of_service(service: Service) -> Iterator[Obstacle]:
-    where = service.resource
-    if service.type == "ExternalName":
-        message = f"it is a name for {service.external_name}: policies see the addresses that DNS gives for that"
-        yield Obstacle("external-name", message, where)
-        return
-    if service.headless:
-        message = "it has no address of its own: clients connect to the pods, on the port that these listen on"
-        yield Obstacle("headless-service", message, where)
-    if service.selector is None and not service.endpoints:
-        message = "it has neither a selector nor endpoints"
-        yield Obstacle("service-without-endpoints", message, where, True, "Give it a selector, or an EndpointSlice.")
-    elif service.selector is not None and not service.pods:
-        message = f"its selector {service.selector} matches no pod of {service.namespace}"
-        yield Obstacle("service-selector-matches-nothing", message, where, True, "Compare it with the pods' labels.")
-    elif service.unready:
-        return
-    elif service.pods and all(pod.ready is False for pod in service.pods):
-        message = f"none of its pods is ready: {_some(pod.name for pod in service.pods)}"
-        yield Obstacle("pods-not-ready", message, where, True, "Find out why their readiness probes fail.")
-    elif any(pod.ready is False for pod in service.pods):
-        message = f"not ready, and so left out: {_some(pod.name for pod in service.pods if pod.ready is False)}"
-        yield Obstacle("some-pods-not-ready", message, where)
-
-
-def service_port(service: Service, wanted: str, protocol: str) -> ServicePort | Obstacle:
-    """The port of a Service that is asked for, or why there is none."""
-    found = service.port(wanted, protocol)
-    if found:
-        return found
-    listed = ", ".join(f"{port.number}/{port.protocol}" for port in service.ports) or "none"
-    message = f"it has no port {wanted}/{protocol}: it has {listed}" if wanted else f"say which port: it has {listed}"
-    return Obstacle("service-port-not-found", message, service.resource, bool(wanted), "Ask for one of these ports.")
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
 
 
 def _nothing(world: World, text: str, kind: str, namespace: str, name: str) -> InputError:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from k8srun.errors import InputError
+from k8srun.kinds import POD
 from k8srun.network.asking import ask
 from k8srun.network.decision import Verdict
 from k8srun.network.world import World
+from k8srun.snapshot import Area, Gap, GapReason
 from tests.network.cluster import DENY, SHOP, namespace, pod, policy, service, snapshot
 from tests.network.test_questions import NODE, asked, ids, owned
 
@@ -173,3 +175,13 @@ def test_behind_an_ingress_the_controller_counts_and_a_client_of_the_outside_is_
 def test_a_block_of_addresses_is_no_end_and_the_error_says_so():
     with pytest.raises(InputError, match="block of addresses"):
         asked(SHOP, source="10.0.0.0/8")
+
+
+def test_an_address_may_be_a_pod_where_pods_were_refused_and_an_allowed_is_unknown():
+    refused = Gap(Area.OBJECTS, str(POD), GapReason.FORBIDDEN, "403", "GET /api/v1/pods")
+    world = World(snapshot(SHOP, NODE, gaps=[refused]))
+    answer = ask(world, "shop/web", "10.1.0.77", port="80")
+    assert (answer.verdict, "pods-not-read" in ids(answer)) == (Verdict.UNKNOWN, True)
+    assert ask(world, "10.1.0.77", "shop/web", port="80").verdict is Verdict.UNKNOWN
+    assert ask(world, "shop/web", "8.8.8.8", port="53/UDP").verdict is Verdict.ALLOWED
+    assert ask(world, "shop/web", "192.168.0.1", port="80").verdict is Verdict.ALLOWED
