@@ -220,3 +220,29 @@ def test_a_name_that_no_real_request_carries_wins_no_yes():
     }
     # A list by a field selector for the name does carry it.
     assert {asked_ for asked_, allowed in answers.items() if allowed} == {("delete", "pods"), ("list", "pods")}
+
+
+def test_a_subresource_is_created_under_a_name():
+    asked = authorization()
+    evicted = request_of("create", "pods/eviction", "web-0", "shop", asked.snapshot)
+    assert (evicted.subresource, evicted.name) == ("eviction", "web-0")
+
+
+def test_who_selects_the_rules_of_others_must_hold_everything():
+    asked = authorization(cluster_role("some", rule("get", "pods")), binding("", "b", "ClusterRole some", "User jane"))
+    verdict = may_write_role(asked.rbac, Identity("jane"), Role("", "new", (), aggregated=True))
+    assert (verdict.allowed, verdict.aggregation) == (False, True)
+    assert may_write_role(asked.rbac, Identity("jane"), Role("", "new", ())).allowed
+
+
+def test_groups_that_an_impersonator_names_take_the_place_of_those_of_a_service_account():
+    assert Identity(WEB.user, ("dev",)).as_impersonated().groups == ("dev", "system:authenticated")
+    assert Identity(WEB.user).as_impersonated() == WEB
+
+
+def test_an_object_in_the_wrong_scope_grants_nothing_and_is_a_fault():
+    lost = {**role("shop", "r", rule("get", "pods")), "metadata": {"name": "r"}}
+    placed = {**cluster_role("c", rule("get", "pods")), "metadata": {"name": "c", "namespace": "shop"}}
+    rbac = authorization(lost, placed).rbac
+    assert rbac.roles == {}
+    assert len(rbac.faults) == 2

@@ -84,6 +84,10 @@ def test_a_path_to_cluster_admin_is_found_with_the_grant_that_opens_it(rule_, na
         (rule("impersonate:user-info,impersonate-on:user-info:create", "users,groups,pods", group=f",{AUTHENTICATION}"),
          "", (MASTERS,)),
         (rule("create", "secrets"), "ops", ()),
+        # One that stands under its name cannot be made anew.
+        (rule("get", "secrets", names="x"), "ops", (
+            cluster_role("c", rule("create", "secrets")), binding("ops", "c", "ClusterRole c", "User eve"))),
+        (rule("impersonate:serviceaccount", "serviceaccounts", group=AUTHENTICATION), "ops", ()),
         (rule("create,get", "secrets", names="x"), "ops", ()),
         (rule("bind", "clusterroles", group=RBAC, names="view"), "ops", ()),
         (rule("delete", "mutatingwebhookconfigurations", group="admissionregistration.k8s.io"), "", ()),

@@ -244,3 +244,14 @@ def test_impersonation_and_upgrades_need_more_than_one_permission():
         "patch",
         "create",
     ]
+
+
+def test_what_system_masters_did_makes_no_grant_used():
+    event = {
+        "stage": "ResponseComplete", "verb": "list", "requestURI": "/api/v1/nodes", "objectRef": {"resource": "nodes"},
+        "user": {"username": "jane", "groups": ["system:masters"]},
+        "annotations": {"authorization.k8s.io/decision": "allow"},
+    }  # fmt: skip
+    asked = authorization(cluster_role("n", rule("list", "nodes")), binding("", "n", "ClusterRole n", "User jane"))
+    (unused,) = unused_grants(asked.rbac, read_audit([json.dumps(event)]))
+    assert unused.whole
