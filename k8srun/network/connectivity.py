@@ -79,24 +79,29 @@ def units(space: Space, by: By) -> tuple[Unit, ...]:
     )
 
 
-def rows(reach: Reach, by: By, why: Why) -> Iterator[Row]:
+def rows(reach: Reach, by: By, why: Why, *, own_nodes: bool = True) -> Iterator[Row]:
     """Every pair that connects or may, sorted by name; from and to outside as the fewest ranges of addresses.
 
     Args:
         why: the reason why ports between two sides are unknown.
+        own_nodes: whether with what a pod may always exchange with its own node, whatever NetworkPolicies say.
     """
     mapper = Mapper(reach, by)
+
+    def ranges(unit: Unit, outside: dict[Block, Ports], direction: Direction) -> list[tuple[Block, Ports]]:
+        return merged_ranges(mapper.with_own_nodes(unit, outside, direction) if own_nodes else outside)
+
     for unit in mapper.units:
         inside, outside = mapper.from_unit(unit)
         for name, found in sorted(inside.items()):
             yield mapper.row(unit.name, name, found, why)
-        for block, ports in merged_ranges(mapper.with_own_nodes(unit, outside, Direction.EGRESS)):
+        for block, ports in ranges(unit, outside, Direction.EGRESS):
             yield mapper.row(unit.name, str(block), Found(ports, unit.one, block), why)
     found_outside = mapper.from_outside()
     coming = [
         (block, unit, ports)
         for unit in mapper.units
-        for block, ports in merged_ranges(mapper.with_own_nodes(unit, found_outside[unit.name], Direction.INGRESS))
+        for block, ports in ranges(unit, found_outside[unit.name], Direction.INGRESS)
     ]
     for block, unit, ports in sorted(coming, key=lambda one: (one[0], one[1].name)):
         yield mapper.row(str(block), unit.name, Found(ports, block, unit.one), why)

@@ -15,6 +15,7 @@ from k8srun.network.ports import EVERY_PORT, minus
 from k8srun.network.reach import reach
 from k8srun.network.reasons import reasons
 from tests.network.cluster import CALICO, SHOP, namespace, pod, policy, snapshot
+from tests.network.cluster import DENY as CLOSED
 from tests.network.generate import Generator, snapshot_of
 from tests.network.test_agreement import candidates, sides
 
@@ -202,6 +203,14 @@ def test_a_pod_and_its_own_node_always_talk_and_only_the_address_of_that_node_is
     }  # fmt: skip
     assert dict(table[own, "shop/web[Pod]"].connections) == EVERY_PORT
     assert dict(table["0.0.0.0-192.168.0.0", "shop/web[Pod]"].connections) == {"TCP": ((80, 80),)}
+
+
+def test_a_map_without_own_nodes_is_that_of_the_policies_alone():
+    web = pod("shop/web", "10.1.0.3", app="web").replace("status:\n", "status:\n  hostIPs: [{ip: 192.168.0.9}]\n")
+    network = read_network(snapshot(namespace("shop"), web, policy("shop/deny", CLOSED)))
+    found = reach(network)
+    assert not list(rows(found, By.POD, reasons(Policies(network)), own_nodes=False))
+    assert len(list(rows(found, By.POD, reasons(Policies(network))))) == 2
 
 
 def test_the_node_is_known_by_the_pods_status_where_nodes_were_not_read():
