@@ -109,7 +109,11 @@ def _judged(file: str, policy: LevelVersion) -> Iterator[tuple[PodTemplate, tupl
 
 def _objects(file: str) -> Iterator[Any]:
     """The objects of a file, those of lists one by one; an error for each document that is broken."""
-    data = _content(file)
+    try:
+        data = _content(file)
+    except OSError as error:
+        yield InputError(error.strerror or "cannot be read", do="Give a manifest, or - for a pipe.")
+        return
     found = False
     for document in read_documents(data, file):
         found = True
@@ -120,7 +124,7 @@ def _objects(file: str) -> Iterator[Any]:
         for value in values:
             yield from _flattened(value)
     if not found:
-        raise InputError("the file is empty", where=file, do="Was it written to its end?")
+        yield InputError("the file is empty", do="Was it written to its end?")
 
 
 def _flattened(value: Any) -> Iterator[Any]:
@@ -143,15 +147,10 @@ def _flattened(value: Any) -> Iterator[Any]:
 
 
 def _content(file: str) -> bytes:
-    try:
-        if file == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with Path(file).open("rb") as opened:
-            return opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(
-            error.strerror or "cannot be read", where=file, do="Give a manifest, or - for a pipe."
-        ) from None
+    if file == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with Path(file).open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
 
 
 def _template(item: Any) -> PodTemplate | None:

@@ -126,11 +126,9 @@ def test_a_broken_document_is_named_by_its_line_while_the_rest_is_judged(tmp_pat
     assert "pods.yaml: " in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("--version", "1.30"), ("--version", "v2.0"), ("--level", "privileged"), ()])
+@pytest.mark.parametrize("arguments", [("--version", "1.30"), ("--version", "v2.0"), ("--level", "privileged")])
 def test_bad_input_is_refused(tmp_path, arguments):
-    file = write(tmp_path, pod()) if arguments else str(tmp_path / "absent.yaml")
-
-    result = run(*arguments, file)
+    result = run(*arguments, write(tmp_path, pod()))
 
     assert "allowed" not in result.stdout
     assert isinstance(result.exception, InputError | click.UsageError)
@@ -141,7 +139,10 @@ def test_a_file_without_a_pod_is_no_clean_result(tmp_path, content):
     file = tmp_path / "pods.yaml"
     file.write_text(content)
 
-    assert isinstance(run(str(file)).exception, InputError)
+    result = run(str(file))
+
+    assert isinstance(result.exception, InputError) or result.return_value == 2
+    assert "allowed" not in result.stdout
 
 
 def test_the_table_cannot_be_acted_upon_by_a_hostile_name(tmp_path):
@@ -201,4 +202,18 @@ def test_what_would_be_passed_over_is_named_and_is_bad_input(document, told, tmp
     result = run(write(tmp_path, document, pod()), "-o", "jsonl")
     assert told in result.stderr
     assert [line["ref"] for line in lines(result)] == ["Pod shop/web"]
+    assert result.return_value == 2
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_judged(tmp_path):
+    empty = tmp_path / "empty.yaml"
+    empty.touch()
+    absent = str(tmp_path / "absent.yaml")
+
+    result = run(absent, str(empty), str(tmp_path), write(tmp_path, pod()), "-o", "jsonl")
+
+    assert [line["ref"] for line in lines(result)] == ["Pod shop/web"]
+    assert f"{absent}: No such file or directory" in result.stderr
+    assert f"{empty}: the file is empty" in result.stderr
+    assert f"{tmp_path}: Is a directory" in result.stderr
     assert result.return_value == 2
