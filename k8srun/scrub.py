@@ -210,6 +210,10 @@ _BARE = re.compile(
 )
 _FLOW = re.compile(rf"(?<=[{{, ]){_NAME}:[ \t]{{1,4}}(?P<value>(?![\"'<])[^\s,}}\"']+)(?=[ \t]{{0,4}}[,}}])")
 _FLAG = re.compile(rf"(?<!\S)--?{_NAME}[ \t]+(?P<value>(?![-<\"'])\S+|[\"'][^\"'\n]+)")
+# Within prose, where `password: rejected` is a sentence and `password: hunter2` is none.
+_PROSE = re.compile(
+    r"(?i)(?<![\w./-])(?P<name>[\w.-]{0,100}pass(?:word|wd|phrase)):[ \t]{1,4}(?P<value>(?=[^\s\d]{0,100}\d)[^\s,;\"'<]+)"
+)
 _OBJECT_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}/[a-z0-9][a-z0-9.-]{0,252}")
 
 
@@ -226,7 +230,7 @@ def _drop_setting(match: re.Match[str]) -> str:
 
 
 def _drop_settings(text: str) -> str:
-    for pattern in (_LINE, _QUOTED, _BARE, _FLOW, _FLAG):
+    for pattern in (_LINE, _QUOTED, _BARE, _FLOW, _FLAG, _PROSE):
         text = pattern.sub(_drop_setting, text)
     return text
 

@@ -316,6 +316,8 @@ def test_a_name_that_stands_for_itself_is_judged_more_strictly():
     ("mysqldump -uroot -phunter2 db", "mysqldump -uroot -p<reduced: 7 characters> db"),
     ("docker run -u 1000:1000 x", "docker run -u 1000:1000 x"),
     ("{password: hunter2, user: x}", "{password: <reduced: 7 characters>, user: x}"),
+    ("login of db failed, password: hunter2, retrying", "login of db failed, password: <reduced: 7 characters>, retrying"),
+    ("invalid user name or password: authentication failed", "invalid user name or password: authentication failed"),
     ("login --token hunter2 now", "login --token <reduced: 7 characters> now"),
     (f"blob {encoded('-----BEGIN EC PRIVATE KEY-----')} end", "blob <reduced: private key> end"),
     (f"blob {encoded('-----BEGIN CERTIFICATE-----')} end", f"blob {encoded('-----BEGIN CERTIFICATE-----')} end"),
