@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from k8srun.authorization.modes import server_minor
+from k8srun.apiservers import server_minor
 from k8srun.checks import Check
 from k8srun.findings import Evidence, Finding, Severity
 from k8srun.kinds import Kind

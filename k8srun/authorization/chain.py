@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from k8srun.apiservers import server_minor
 from k8srun.authorization.apiresources import builtin_resource
 from k8srun.authorization.attributes import MASTERS, Attributes, Identity
 from k8srun.authorization.decision import Decision
 from k8srun.authorization.eks import EksAccess
-from k8srun.authorization.modes import Authorizer, Modes, modes, server_minor
+from k8srun.authorization.modes import Authorizer, Modes, modes
 from k8srun.authorization.rbac import Rbac
 from k8srun.distribution import Distribution
 from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from k8srun.apiservers import ApiServer, api_servers
-from k8srun.apiservers import server_minor as server_minor  # noqa: PLC0414 - the chain takes it from here
 from k8srun.authorization.abac import Policy, read_policies
 from k8srun.errors import InputError
 from k8srun.snapshot import Snapshot

@@ -15,7 +15,7 @@ from k8srun.authorization.rbac import Rbac
 from k8srun.authorization.takeovers import ACCOUNT_NAME, TOKEN_TYPE
 from k8srun.authorization.whocan import account_of
 from k8srun.kinds import SECRET, SERVICE_ACCOUNT
-from k8srun.pods import PodTemplate, workloads
+from k8srun.pods import PodTemplate, made_pods, workloads
 from k8srun.snapshot import JsonObject, Snapshot, object_key
 
 LAST_USED = "kubernetes.io/legacy-token-last-used"
@@ -97,8 +97,14 @@ def service_accounts(snapshot: Snapshot, rbac: Rbac) -> tuple[Account, ...]:
     """
     items = {object_key(item): item for item in snapshot.of(SERVICE_ACCOUNT)}
     used: dict[Key, list[PodTemplate]] = {}
+    named: set[tuple[str, Key]] = set()
     for template in workloads(snapshot):
         used.setdefault(account_of(template), []).append(template)
+        named.add((template.ref, account_of(template)))
+    # Pods run on as what an older template said, or say of their owner what is not so.
+    for ref, pod in made_pods(snapshot):
+        if (ref, account_of(pod)) not in named:
+            used.setdefault(account_of(pod), []).append(pod)
     bound: dict[Key, dict[Binding, None]] = {}
     for binding in rbac.bindings:
         for subject in binding.subjects:

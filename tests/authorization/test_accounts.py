@@ -141,6 +141,23 @@ def test_the_pods_own_setting_of_automount_goes_before_the_accounts(of_pod, of_a
     assert (usage.automount, usage.explicit) == (mounted, explicit)
 
 
+def test_a_pod_that_still_runs_as_what_an_older_template_said_is_a_use_of_that_account():
+    spec = {"serviceAccountName": "new", "containers": [{"name": "app", "image": "registry.example/app:1"}]}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "web", "namespace": "shop", "uid": "s-1"},
+        "spec": {"template": {"spec": spec}},
+    }
+    left = pod("shop", "web-0", "old")
+    left["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": "web", "uid": "s-1", "controller": True}]
+
+    found = accounts(owner, left)
+
+    assert [usage.workload for usage in found["shop/old"].usages] == ["Pod shop/web-0"]
+    assert [usage.workload for usage in found["shop/new"].usages] == ["StatefulSet.apps shop/web"]
+
+
 def test_accounts_that_are_only_named_are_listed_as_missing():
     found = accounts(
         pod("shop", "web-0", "gone"),
