@@ -212,7 +212,8 @@ _FLOW = re.compile(rf"(?<=[{{, ]){_NAME}:[ \t]{{1,4}}(?P<value>(?![\"'<])[^\s,}}
 _FLAG = re.compile(rf"(?<!\S)--?{_NAME}[ \t]+(?P<value>(?![-<\"'])\S+|[\"'][^\"'\n]+)")
 # Within prose, where `password: rejected` is a sentence and `password: hunter2` is none.
 _PROSE = re.compile(
-    r"(?i)(?<![\w./-])(?P<name>[\w.-]{0,100}pass(?:word|wd|phrase)):[ \t]{1,4}(?P<value>(?=[^\s\d]{0,100}\d)[^\s,;\"'<]+)"
+    r"(?i)(?<![\w./-])(?P<name>[\w.-]{0,100}pass(?:word|wd|phrase)):[ \t]{1,4}"
+    r"(?P<value>(?=[^\s\d]{0,100}\d)[^\s,;\"'<]+)"
 )
 _OBJECT_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}/[a-z0-9][a-z0-9.-]{0,252}")
 
