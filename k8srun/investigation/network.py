@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from k8srun.errors import InputError
 from k8srun.investigation.questions import Questions
 from k8srun.kinds import NETWORK_POLICY
 from k8srun.lab import Lab
-from k8srun.network.addresses import Address, parse_address
 from k8srun.network.asking import ask
 from k8srun.network.checks import CHECKS
 from k8srun.network.cluster import CLUSTER_POLICIES, read_network
@@ -172,7 +171,7 @@ class NetworkQuestions(Questions):
 
         mapped = reach(self._network.network)
         names = [unit.name for unit in units(mapped.space, By.WORKLOAD)]
-        plots.show_figure(*network_heatmap.heatmap(self._drawn(), names))
+        plots.show_figure(*network_heatmap.heatmap(self._rows(own_nodes=False), names))
 
     def plot_neighbourhood(self, workload: str) -> None:
         """Display whom one workload may reach and who may reach it.
@@ -190,7 +189,7 @@ class NetworkQuestions(Questions):
         if not name:
             known = ", ".join(sorted(found)[:8])
             raise InputError("there is no such workload", where=workload, do=f"There are: {known}")
-        plots.show_figure(*network_graph.neighbourhood(self._drawn(), name))
+        plots.show_figure(*network_graph.neighbourhood(self._rows(own_nodes=False), name))
 
     def plot_path(self, symptom: str = "", source: str = "", destination: str = "", port: str = "") -> None:
         """Display the path of a connection, with the place marked where it ends; nothing where an end is not known."""
@@ -227,25 +226,12 @@ class NetworkQuestions(Questions):
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", where=file) from None
 
-    def _rows(self) -> Iterable[Row]:
-        return rows(reach(self._network.network), By.WORKLOAD, reasons(self._network.policies))
-
-    def _drawn(self) -> Iterable[Row]:
-        """The map without what each pod may always exchange with its own node: that is nobody outside."""
-        nodes = {address for node in self._network.network.nodes for address in node.addresses}
-        ends = ((row, (row.source, row.destination)) for row in self._rows())
-        return (row for row, names in ends if not any(_are_nodes(name, nodes) for name in names))
+    def _rows(self, *, own_nodes: bool = True) -> Iterable[Row]:
+        mapped = reach(self._network.network)
+        return rows(mapped, By.WORKLOAD, reasons(self._network.policies), own_nodes=own_nodes)
 
     def _difference(self, changed: Snapshot, most: int = 0) -> pd.DataFrame:
         return tables.changes(difference(self._network.network, read_network(changed)), most)
-
-
-def _are_nodes(name: str, nodes: Collection[Address]) -> bool:
-    """Whether a range of addresses (`first-last`) holds nodes alone."""
-    first, last = (parse_address(text) for text in name.partition("-")[::2])
-    if first is None or last is None or last.number - first.number >= len(nodes):
-        return False
-    return all(Address(first.family, number) in nodes for number in range(first.number, last.number + 1))
 
 
 def _objects(manifest: str) -> tuple[JsonObject, ...]:
