@@ -55,6 +55,8 @@ OPENSSL = {
 }
 # Whose kubeconfig holds nothing that a client could begin with.
 WITHOUT_CA = {"no-ca-in-kubeconfig", "ca-data-encoded-twice", "ca-data-no-pem"}
+# Who says it is behind the API server, and the lab serves no aggregated API.
+BY_AGGREGATED = {"front-proxy-name"}
 # kubectl's own words, which no handshake tells.
 BY_KUBECTL = [
     name
@@ -63,6 +65,7 @@ BY_KUBECTL = [
         ("Unable to connect", "error: You must", "error: unable to load", "Error from server (Bad")
     )
     and "tls: failed to verify" not in one.symptom.splitlines()[0]
+    and name not in BY_AGGREGATED
 ]
 # What Go's own verification says; the kubectl at hand may be built with another Go.
 BY_GO = [name for name, one in KNOWN.items() if one.symptom.startswith("Unable") and name not in BY_KUBECTL]
