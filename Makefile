@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.runtime ## investigate every incident of the embedded lab and write reports/index.html
+demo: .venv/.runtime ## investigate incidents of the embedded lab and write reports/index.html
 	@started=$$(date +%s); \
 	{ $(BIN)/k8srun lab runs; echo '{"runbook": "cluster-overview"}'; } \
 	  | $(BIN)/k8srun batch - --lab --out reports; code=$$?; \

@@ -14,6 +14,8 @@ from k8srun.authorization.decision import Decision
 from k8srun.authorization.nearmisses import NearMiss
 from k8srun.authorization.permissions import AccessMatrix, Permissions
 from k8srun.authorization.whocan import Holder, WhoCan
+from k8srun.cli.csv_cells import cell
+from k8srun.cli.options import console
 from k8srun.text import plural, visible
 
 _STYLES = {"yes": "bold green", "no": "bold red", "unknown": "bold yellow"}
@@ -54,7 +56,7 @@ def print_holders(out: Console, output: str, found: WhoCan, *, anywhere: bool = 
             for where, way in _ways(holder)
         ]
         _csv(("kind", "namespace", "name", "holds_in", "by", "workloads"), rows)
-        _print_unknown(_stderr(), found.unknown)
+        _print_unknown(console(stderr=True), found.unknown)
         return
     asked = (
         f"{str(found.request).removesuffix(' at the cluster scope')} in any namespace" if anywhere else found.request
@@ -87,7 +89,7 @@ def print_permissions(out: Console, output: str, found: Permissions) -> None:
             for grant in item.grants
         ]
         _csv(("user", "namespace", "rule", "binding", "role"), rows)
-        _print_unknown(_stderr(), found.unknown)
+        _print_unknown(console(stderr=True), found.unknown)
         return
     _line(out, str(found.identity))
     if found.everything:
@@ -109,7 +111,7 @@ def print_matrix(out: Console, output: str, matrix: AccessMatrix) -> None:
     unknown = tuple(dict.fromkeys(why for row in matrix.rows for item in row.decisions for why in item.unknown))
     if output == "csv":
         _csv(("subject", "resource", *matrix.verbs), rows)
-        _print_unknown(_stderr(), unknown)
+        _print_unknown(console(stderr=True), unknown)
         return
     _line(out, f"in namespace {matrix.namespace}" if matrix.namespace else "at the cluster scope")
     table = _table("Subject", "Resource", *matrix.verbs)
@@ -129,10 +131,6 @@ def _line(out: Console, text: str, *, style: str = "") -> None:
     out.print(visible(text, limit=4000), style=style or None, soft_wrap=True)
 
 
-def _stderr() -> Console:
-    return Console(stderr=True, markup=False, emoji=False, highlight=False)
-
-
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
@@ -143,10 +141,4 @@ def _table(*columns: str) -> Table:
 def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(header)
-    # A cell that begins like a formula would be run by a spreadsheet.
-    writer.writerows([_cell(value) for value in row] for row in rows)
-
-
-def _cell(value: str) -> str:
-    shown = visible(value, limit=32_000)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    writer.writerows([cell(value) for value in row] for row in rows)
