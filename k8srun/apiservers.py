@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,12 @@ class ApiServer:
 def api_servers(snapshot: Snapshot) -> Iterator[ApiServer]:
     """Every API server whose command line the snapshot has: of manifests first, then of mirror pods."""
     for file in snapshot.files_of(Topic.MANIFEST):
-        yield from (ApiServer(file.place, file.host, _flags(words)) for words in _command_lines(file.document))
+        yield from (ApiServer(file.place, file.host, flags_of(words)) for words in _command_lines(file.document))
     for pod in snapshot.of(POD):
         if MIRROR in ((pod.get("metadata") or {}).get("annotations") or {}):
             host = str((pod.get("spec") or {}).get("nodeName") or "")
             place = resource_name(POD, pod)
-            yield from (ApiServer(place, host, _flags(words)) for words in _command_lines(pod))
+            yield from (ApiServer(place, host, flags_of(words)) for words in _command_lines(pod))
 
 
 def server_minor(snapshot: Snapshot) -> int | None:
@@ -51,6 +51,20 @@ def server_minor(snapshot: Snapshot) -> int | None:
     server = snapshot.server
     found = Distribution("", version=server.version).minor if server else None
     return found[1] if found and found[0] == 1 else None
+
+
+def flags_of(words: Iterable[str]) -> dict[str, str]:
+    """The flags of a command line, `--name=value`, `--name value` and `--name` (true); the last of several counts."""
+    flags: dict[str, str] = {}
+    name = ""
+    for word in words:
+        if word.startswith("-"):
+            name, equals, value = word.lstrip("-").partition("=")
+            flags[name] = value if equals else "true"
+            name = "" if equals else name
+        elif name:
+            flags[name], name = word, ""
+    return flags
 
 
 def _command_lines(pod: Mapping[str, Any] | None) -> Iterator[list[str]]:
@@ -62,17 +76,3 @@ def _command_lines(pod: Mapping[str, Any] | None) -> Iterator[list[str]]:
             words = [str(word) for part in parts if isinstance(part, list | tuple) for word in part]
             if any(word.rpartition("/")[2] == "kube-apiserver" for word in words[:3]):
                 yield words
-
-
-def _flags(words: list[str]) -> dict[str, str]:
-    """`--name=value`, `--name value` and `--name` (true); the last of several counts."""
-    flags: dict[str, str] = {}
-    name = ""
-    for word in words:
-        if word.startswith("-"):
-            name, equals, value = word.lstrip("-").partition("=")
-            flags[name] = value if equals else "true"
-            name = "" if equals else name
-        elif name:
-            flags[name], name = word, ""
-    return flags

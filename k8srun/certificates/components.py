@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from k8srun.apiservers import flags_of
 from k8srun.certificates.shapes import at, entries, mapping, text
 from k8srun.hostfiles import Topic
 from k8srun.kinds import POD
+from k8srun.pods import MIRROR
 from k8srun.snapshot import JsonObject, Snapshot, resource_name
 
-MIRROR = "kubernetes.io/config.mirror"
 PROGRAMS = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kubelet"})
 
 # What a KubeletConfiguration calls what used to be flags.
@@ -61,7 +62,7 @@ def _of_pod(pod: JsonObject, host: str, place: str) -> Iterator[Component]:
         words = [*_words(container.get("command")), *_words(container.get("args"))]
         program = next((word for word in map(_base_name, words[:3]) if word in PROGRAMS), "")
         if program:
-            yield Component(program, host, place, _flags(words))
+            yield Component(program, host, place, flags_of(words))
 
 
 def _from_kubelet_configurations(snapshot: Snapshot) -> Iterator[Component]:
@@ -70,20 +71,6 @@ def _from_kubelet_configurations(snapshot: Snapshot) -> Iterator[Component]:
         if document and document.get("kind") == "KubeletConfiguration":
             flags = {flag: text(at(document, *path)) for flag, path in _KUBELET_FIELDS.items()}
             yield Component("kubelet", file.host, file.place, {flag: value for flag, value in flags.items() if value})
-
-
-def _flags(words: Iterable[str]) -> dict[str, str]:
-    """`--name=value`, `--name value` and `--name` (true)."""
-    flags: dict[str, str] = {}
-    name = ""
-    for word in words:
-        if word.startswith("-"):
-            name, equals, value = word.lstrip("-").partition("=")
-            flags[name] = value if equals else "true"
-            name = "" if equals else name
-        elif name:
-            flags[name], name = word, ""
-    return flags
 
 
 def _words(value: object) -> list[str]:
