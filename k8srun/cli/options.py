@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_UNFOLDED = 100_000  # columns
+
 _SOURCES = (
     click.option("--snapshot", "snapshot_file", default="", metavar="FILE", help="A snapshot saved earlier."),
     click.option(
@@ -96,10 +98,10 @@ def now_option(function: F) -> F:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console with colour and the terminal's width for people, plain and 100 columns wide for pipes."""
+    """A console with colour and the width of the terminal for people; pipes get neither, so that no line is folded."""
     from rich.console import Console  # noqa: PLC0415 - not needed for -o json
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 100
+    width = None if stream.isatty() else _UNFOLDED
     # Markup and emoji codes are off: text from a cluster must not be able to style or hide itself.
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False, soft_wrap=False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -77,13 +80,27 @@ def test_the_first_screen_says_what_why_for_whom_since_when_and_what_to_do(tmp_p
         assert part in screen
 
 
-def test_only_commands_are_wider_than_a_terminal(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
-    lines = invoke("--snapshot", expired(tmp_path), "--now", CLOCK).stdout.splitlines()
+
+def test_only_commands_are_wider_than_a_terminal(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    terminal = Terminal()
+    with redirect_stdout(terminal):
+        cli.main(["diagnose", "--snapshot", expired(tmp_path), "--now", CLOCK], standalone_mode=False)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
 
     assert [line for line in lines if len(line) > 100 and not line.startswith("    ")] == []
     assert any(line.startswith("    sudo mv /etc/kubernetes/manifests/kube-apiserver.yaml") for line in lines)
+
+
+def test_a_pipe_gets_no_line_folded(tmp_path):
+    lines = invoke("--snapshot", expired(tmp_path), "--now", CLOCK).stdout.splitlines()
+
+    assert lines[0].startswith("x509: certificate has expired")
+    assert lines[0].endswith("is after 2026-05-15T12:00:00Z")
 
 
 def test_a_pipe_gets_no_colours(tmp_path):
