@@ -99,13 +99,18 @@ def test_labels_that_cannot_be_read_are_refused_in_the_servers_words(plain, cont
 
 def test_a_relabelled_namespace_is_warned_of_its_pods_as_the_server_does(plain, control_plane):
     name = control_plane.create_namespace()
+    # Owners that are there, or the garbage collector takes the pods away; and of a kind that no controller acts for.
+    path = f"/api/v1/namespaces/{name}/configmaps"
+    owners = [control_plane.create(path, {"metadata": {"name": f"owner-{number}"}})["metadata"] for number in range(2)]
     created = 0
     for seed in range(60):
         pod = draw_pod(seed)
         pod["metadata"]["name"] = f"pod-{seed % 7}-{seed}"
         if seed % 3 == 0:
-            owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "rs", "uid": f"uid-{seed % 2}"}
-            pod["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+            owner = {key: owners[seed % 2][key] for key in ("name", "uid")}
+            pod["metadata"]["ownerReferences"] = [
+                {"apiVersion": "v1", "kind": "ConfigMap", **owner, "controller": True}
+            ]
         created += control_plane.request("POST", f"/api/v1/namespaces/{name}/pods", pod)[0] == 201
     assert created > 40
     namespace = control_plane.request("GET", f"/api/v1/namespaces/{name}")[1]
