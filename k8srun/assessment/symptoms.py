@@ -25,18 +25,19 @@ DIAGNOSIS_NEEDS: tuple[Need, ...] = tuple(dict.fromkeys(need for domain in DOMAI
 """What a diagnosis can make use of. Whatever of it is missing leaves causes open; none of it is demanded."""
 
 
-def diagnose(text: str, snapshot: Snapshot, now: datetime) -> Diagnosis:
+def diagnose(text: str, snapshot: Snapshot, now: datetime, first: str = "") -> Diagnosis:
     """The cause of a symptom.
 
     Args:
         text: whatever a person pasted; empty = say what is wrong as far as the snapshot shows.
         snapshot: the evidence; one that holds nothing leaves every cause open that the text alone cannot decide.
         now: the time to judge dates by, with time zone.
+        first: without a text, the domain whose troubles are told before those of the others.
 
     Returns:
         For a text that no domain knows: not recognised, with the nearest messages. Never raises on any text.
     """
-    return _diagnose(text, Scene(snapshot, now))
+    return _diagnose(text, Scene(snapshot, now), first)
 
 
 def diagnose_each(texts: Iterable[str], snapshot: Snapshot, now: datetime) -> Iterator[Diagnosis]:
@@ -45,9 +46,9 @@ def diagnose_each(texts: Iterable[str], snapshot: Snapshot, now: datetime) -> It
     return (_diagnose(text, scene) for text in texts)
 
 
-def _diagnose(text: str, scene: Scene) -> Diagnosis:
+def _diagnose(text: str, scene: Scene, first: str = "") -> Diagnosis:
     if not text.strip():
-        surveys = [domain.survey(scene) for domain in DOMAINS]
+        surveys = [domain.survey(scene) for domain in sorted(DOMAINS, key=lambda domain: domain.name != first)]
         return next((found for found in surveys if found.confirmed), surveys[0])
     for domain in DOMAINS:
         found = domain.recognise(text, scene)

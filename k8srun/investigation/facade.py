@@ -133,14 +133,16 @@ class Investigation(
     _changes: list[Outcome] = field(default_factory=list)
     _worlds: list[World] = field(default_factory=list)
 
-    def diagnose(self, symptom: str = "") -> Diagnosis:
+    def diagnose(self, symptom: str = "", domain: str = "") -> Diagnosis:
         """The cause of an error message; without one, what is wrong as far as the evidence shows.
 
-        On the lab an empty symptom stands for the incident's own.
+        Args:
+            symptom: the message; on the lab an empty one stands for the incident's own.
+            domain: without a message, whose troubles come before those of the others: `workloads`, `authorization`, …
         """
         if not symptom and self.lab and self.lab.incident:
             symptom = self.lab.symptom
-        found = diagnose(symptom, self.snapshot, self.now)
+        found = diagnose(symptom, self.snapshot, self.now, domain)
         self._diagnoses.append(found)
         return found
 

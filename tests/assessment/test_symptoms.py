@@ -92,3 +92,10 @@ def test_another_domain_is_one_more_entry_in_the_table(monkeypatch):
 @given(st.text(max_size=300))
 def test_no_text_raises(text):
     diagnose(text, NOTHING, NOW)
+
+
+def test_without_a_text_the_domain_that_was_asked_for_comes_first_and_a_confirmed_cause_before_all():
+    broken = Cluster(trusted=(authority("staging", key("P-256", 20)),)).snapshot()
+
+    assert diagnose("", NOTHING, NOW, "workloads").domain == "workloads"
+    assert diagnose("", broken, NOW, "workloads").domain == "certificates"
