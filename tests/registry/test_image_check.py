@@ -155,12 +155,11 @@ def test_a_tag_that_has_moved_on_is_told_by_the_pods_that_run_the_old_digest(ask
     namespace, image = pods
     old = "sha256:" + "0" * 64
     path = f"/api/v1/namespaces/{namespace}/pods/right/status"
-    status, pod = control_plane.request("GET", path)
     state = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
     repository = f"{registries.passwords.host}/team/app"
     entry = {"name": "app", "image": image, "imageID": f"{repository}@{old}", "ready": True, "restartCount": 0}
-    pod["status"]["containerStatuses"] = [{**entry, "state": state, "lastState": {}}]
-    status, _ = control_plane.request("PUT", path, pod)
+    change = {"status": {"containerStatuses": [{**entry, "state": state, "lastState": {}}]}}
+    status, _ = control_plane.request("PATCH", path, change, content_type="application/merge-patch+json")
     assert status == 200
     _, found = ask("right")
     assert [(one["digest"], one["same"]) for one in found["running"] if one["digest"]] == [(old, False)]
