@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import sys
 
 import click
 
 from k8srun import __version__
+from k8srun.cli.streams import guard_streams
 from k8srun.errors import ExitCode, K8srunError
 
 # Name → module and attribute, in the order in which help lists them: what a person with an incident needs, first.
@@ -53,15 +53,6 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # The reader (`| head`) went away. click would exit with 1, which here means findings; and Python must not
-            # complain about it once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return ExitCode.INCOMPLETE
-
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="k8srun %(version)s")
@@ -76,8 +67,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and turn every error into a message and an exit code."""
+    guard_streams()
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()  # while an error can still be said
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,10 +65,39 @@ def test_an_unknown_command_and_an_unknown_option_are_bad_input():
     assert k8srun("list", "--nonsense").returncode == ExitCode.BAD_INPUT
 
 
-def test_a_reader_that_goes_away_is_not_taken_for_findings():
-    done = subprocess.run(
-        ["bash", "-c", f"{' '.join(K8SRUN)} lab incidents -o json | head -n 1; echo ${{PIPESTATUS[0]}}"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.splitlines()[-1] in {str(int(ExitCode.CLEAN)), str(int(ExitCode.INCOMPLETE))}
-    assert done.stderr == ""
+def to_a_reader_that_is_gone(*words):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            [*K8SRUN, *words], stdout=writer, stderr=subprocess.PIPE, text=True, check=False, env=environment
+        )
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["permissions"], ["lab", "incidents", "-o", "json"]])
+def test_a_reader_that_goes_away_is_no_failure_and_no_finding(words):
+    done = to_a_reader_that_is_gone(*words)
+    assert (done.returncode, done.stderr) == (ExitCode.CLEAN, "")
+
+
+def test_a_reader_that_goes_away_does_not_change_the_answer(tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("apiVersion: v1\nkind: Pod\nmetadata: [\n")
+    done = to_a_reader_that_is_gone("snapshot", "show", "--from", str(broken))
+    assert (done.returncode, done.stderr) == (ExitCode.INCOMPLETE, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_output_that_cannot_be_written_is_an_error_and_no_traceback():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*K8SRUN, "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    said = "k8srun: the output cannot be written: No space left on device\n  Is there space?\n"
+    assert (done.returncode, done.stderr) == (ExitCode.INCOMPLETE, said)
+
+
+def test_without_a_standard_output_nothing_fails():
+    done = subprocess.run(["sh", "-c", f"{' '.join(K8SRUN)} list >&-"], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (ExitCode.CLEAN, "")
