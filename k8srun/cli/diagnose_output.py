@@ -73,9 +73,9 @@ def _print_commands(console: Console, found: Diagnosis) -> None:
     console.print()
     if fix:
         console.print(Text("Fix", style="bold green"))
-        console.print(Padding(Text(fix.summary), (0, 0, 0, 2)))
+        console.print(Padding(Text(fix.summary), (0, 0, 0, 2), expand=False))
         if fix.where:
-            console.print(Padding(Text(f"Where: {fix.where}"), (0, 0, 0, 2)))
+            console.print(Padding(Text(f"Where: {fix.where}"), (0, 0, 0, 2), expand=False))
     elif found.next:
         console.print(Text("Next", style="bold green"))
     for command in found.next:
@@ -100,7 +100,7 @@ def _print_others(console: Console, causes: Iterable[Cause]) -> None:
     if table.row_count:
         console.print()
         console.print(Text("Other causes", style="bold"))
-        console.print(Padding(table, (0, 0, 0, 2)))
+        console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def _print_bullets(console: Console, lines: Iterable[str]) -> None:

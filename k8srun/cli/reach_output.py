@@ -48,4 +48,4 @@ def _direction(console: Console, name: str, answer: DirectionAnswer) -> None:
 
 
 def _line(console: Console, text: str, style: str, indent: int = 2) -> None:
-    console.print(Padding(Text(visible(text), style=style), (0, 0, 0, indent)))
+    console.print(Padding(Text(visible(text), style=style), (0, 0, 0, indent), expand=False))

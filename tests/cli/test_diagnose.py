@@ -96,11 +96,12 @@ def test_only_commands_are_wider_than_a_terminal(tmp_path, monkeypatch):
     assert any(line.startswith("    sudo mv /etc/kubernetes/manifests/kube-apiserver.yaml") for line in lines)
 
 
-def test_a_pipe_gets_no_line_folded(tmp_path):
+def test_a_pipe_gets_no_line_folded_and_none_filled_up_with_spaces(tmp_path):
     lines = invoke("--snapshot", expired(tmp_path), "--now", CLOCK).stdout.splitlines()
 
     assert lines[0].startswith("x509: certificate has expired")
     assert lines[0].endswith("is after 2026-05-15T12:00:00Z")
+    assert max(map(len, lines)) < 500
 
 
 def test_a_pipe_gets_no_colours(tmp_path):

@@ -84,6 +84,7 @@ def test_the_table_names_the_culprit_and_the_field_that_failed(cli):
     assert code == 0
     for words in ("DENIED", "NetworkPolicy shop/db isolates Pod shop/db", "wants app=wbe; the pod has app=web"):
         assert words in said
+    assert max(map(len, out.splitlines())) < 500
 
 
 def test_neither_two_ends_nor_probes_is_an_error(cli):
