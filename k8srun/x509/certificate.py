@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PSS
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from k8srun.errors import InputError
 from k8srun.x509.distinguished import DistinguishedName, read_name
@@ -45,6 +46,7 @@ _SIGNATURES = {
 }
 _RSA_PSS = "1.2.840.113549.1.1.10"
 _KEY_ALGORITHMS = {"RSA": "RSA", "EC": "ECDSA", "Ed25519": "Ed25519", "DSA": "DSA"}
+_RSA_WITH_NULL = bytes.fromhex("06092a864886f70d0101010500")
 _GO_CURVES = frozenset({"secp224r1", "secp256r1", "secp384r1", "secp521r1"})
 
 
@@ -57,8 +59,7 @@ class Certificate:
     """One certificate. Two are equal when their DER is.
 
     Attributes:
-        der: the certificate as it stands in the file.
-        version: 1 or 3.
+        der, version: the certificate as it stands in the file; 1 or 3.
         serial: as a number; kube-apiserver logs it in decimal (`SN=`).
         signature_algorithm: Go's name (`SHA256-RSA`, `ECDSA-SHA256`, `Ed25519`), else the number of the algorithm.
         subject, issuer: as Go prints names (`CN=kubernetes-admin,O=kubeadm:cluster-admins`).
@@ -68,8 +69,7 @@ class Certificate:
         not_before, not_after: the validity, both ends included, UTC.
         key_type: `RSA 2048`, `EC secp256r1`, `Ed25519`; empty when the library cannot read the key.
         key_algorithm: Go's name: `RSA`, `ECDSA`, `Ed25519`, `DSA`; empty when Go does not know it.
-        public_key_sha256: SHA-256 of the SubjectPublicKeyInfo, hex: the same for a key and its certificate.
-        sha256: the fingerprint, hex.
+        sha256, public_key_sha256: the fingerprint; of the SubjectPublicKeyInfo, the same for a key and its certificate.
         has_san: whether there is a subjectAltName extension at all.
         dns_names, ip_addresses, uris, emails: the subject alternative names. `other_names`: the kinds of the rest.
         has_basic_constraints, is_ca, path_length: basic constraints; path length None = not limited.
@@ -193,9 +193,9 @@ def _from_der(der: bytes) -> Certificate:
         ) from None
     frame = Frame.of(der)
     serial = parsed.serial_number
-    subject = read_name(lambda: parsed.subject)
+    subject = read_name(frame.subject, lambda: parsed.subject)
     issuer = _issuer(_Issued(frame.issuer, parsed))
-    key, key_refused, key_unreadable = _key_fields(parsed)
+    key, key_refused, key_unreadable = _key_fields(parsed, frame.public_key)
     extensions, extensions_refused, extensions_unreadable = _extension_fields(parsed)
     unreadable = (issuer.unreadable, subject.unreadable, key_unreadable, extensions_unreadable)
     return Certificate(
@@ -231,7 +231,7 @@ class _Issued:
 
 @lru_cache(maxsize=1024)
 def _issuer(issued: _Issued) -> DistinguishedName:
-    return read_name(lambda: issued.parsed.issuer)
+    return read_name(issued.issuer_der, lambda: issued.parsed.issuer)
 
 
 def _frame_refused(serial: int, frame: Frame) -> str:
@@ -251,13 +251,13 @@ def _extension_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, st
         extensions = parsed.extensions
     except x509.DuplicateExtension as error:
         return {}, f'x509: certificate contains duplicate extension with OID "{error.oid.dotted_string}"', ""
-    except (ValueError, x509.UnsupportedGeneralNameType) as error:
-        return {}, "", f"extensions: {error}"
+    except (ValueError, KeyError, TypeError, x509.UnsupportedGeneralNameType) as error:
+        return {}, "", f"extensions: {error}"  # KeyError, TypeError: numbers that the library has no name for
     notes = Notes()
     return read_extensions(extensions, notes), notes.refused, notes.doubtful
 
 
-def _key_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
+def _key_fields(parsed: x509.Certificate, spki: bytes) -> tuple[dict[str, Any], str, str]:
     """Type and Go's name of the public key, why Go refuses it, why it cannot be read."""
     try:
         key = parsed.public_key()
@@ -265,7 +265,14 @@ def _key_fields(parsed: x509.Certificate) -> tuple[dict[str, Any], str, str]:
         return {"key_type": "", "key_algorithm": ""}, "", f"public key: {error}"
     shown = key_type(key)
     kind, _, curve = shown.partition(" ")
-    refused = "x509: unsupported elliptic curve" if kind == "EC" and curve not in _GO_CURVES else ""
+    refused = ""
+    if kind == "EC" and curve not in _GO_CURVES:
+        refused = "x509: unsupported elliptic curve"
+    elif isinstance(key, RSAPublicKey):
+        if _RSA_WITH_NULL not in spki[:32]:
+            refused = "x509: RSA key missing NULL parameters"
+        elif key.public_numbers().e >= 2**63:
+            refused = "x509: invalid RSA public exponent"
     return {"key_type": shown, "key_algorithm": _KEY_ALGORITHMS.get(kind, "")}, refused, ""
 
 

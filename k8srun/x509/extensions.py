@@ -14,11 +14,13 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
+from k8srun.x509.frame import elements
 from k8srun.x509.gonames import Doubtful, is_domain, parse_mailbox, uri_host
 from k8srun.x509.gotext import parse_ip, quote
 
 _SAN = "2.5.29.17"
 _NAME_CONSTRAINTS = "2.5.29.30"
+_SEQUENCE, _OBJECT_IDENTIFIER = 0x30, 0x06
 
 # Names as Go's KeyUsage prints them, in the order of the bits, and the library's.
 _KEY_USAGES = (
@@ -225,8 +227,22 @@ def _read_inhibit_any_policy(extension: x509.Extension[x509.InhibitAnyPolicy], _
     return {"inhibit_any_policy": extension.value.skip_certs}
 
 
-def _read_policy_mappings(_: object, __: Notes) -> dict[str, Any]:
+def _read_policy_mappings(extension: x509.Extension[x509.UnrecognizedExtension], notes: Notes) -> dict[str, Any]:
+    if not _are_mappings(extension.value.value):
+        notes.refuse("x509: invalid policy mappings extension")
     return {"has_policy_mappings": True}
+
+
+def _are_mappings(der: bytes) -> bool:
+    """Whether they begin as pairs of object identifiers; what follows the two of a pair Go does not look at."""
+    try:
+        (outer, *content), *_ = elements(der)
+        pairs = [(tag, list(elements(der, *pair))[:2]) for tag, *pair in elements(der, *content)]
+    except ValueError:
+        return False
+    return outer == _SEQUENCE and all(
+        tag == _SEQUENCE and [kind for kind, *_ in pair] == [_OBJECT_IDENTIFIER] * 2 for tag, pair in pairs
+    )
 
 
 def _read_name_constraints(extension: x509.Extension[x509.NameConstraints], notes: Notes) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
+
+_INDEFINITE = 0x80  # a length that BER allows and DER does not
 
 
 class Frame(NamedTuple):
@@ -36,6 +39,25 @@ class Frame(NamedTuple):
             subject=der[subject:public_key],
             public_key=der[public_key : _content(der, public_key)[1]],
         )
+
+
+def elements(der: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int]]:
+    """The elements from `start` to `end`, one after the other: tag, where the content begins, where it ends.
+
+    Raises:
+        ValueError: they do not end at `end`, or a length is not written as DER wants it.
+    """
+    end = len(der) if end is None else end
+    while start < end:
+        if start + 1 == end or der[start + 1] == _INDEFINITE:
+            raise ValueError("an element without a length")
+        begin, after = _content(der, start)
+        size = after - begin
+        shortest = 2 if size < 0x80 else 2 + (size.bit_length() + 7) // 8
+        if after > end or begin - start != shortest:
+            raise ValueError("an element of the wrong length")
+        yield der[start], begin, after
+        start = after
 
 
 def _content(der: bytes, start: int) -> tuple[int, int]:

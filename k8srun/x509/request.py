@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from k8srun.errors import InputError
 from k8srun.x509.distinguished import read_name
 from k8srun.x509.extensions import Notes, read_extensions
+from k8srun.x509.frame import elements
 from k8srun.x509.keys import key_type, public_key_sha256
 
 _ASKED = ("dns_names", "ip_addresses", "uris", "emails", "is_ca", "key_usages", "extended_key_usages")
@@ -74,7 +75,7 @@ class CertificateRequest:
             is_signed = loaded.is_signature_valid
         except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
             raise MalformedRequest(f"not a certificate request that can be read: {error}") from None
-        name = read_name(lambda: loaded.subject)
+        name = read_name(_subject(loaded), lambda: loaded.subject)
         unreadable = [reason for reason in (name.unreadable, name.refused) if reason]
         asked, doubts = _extensions(loaded)
         spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -93,11 +94,19 @@ class CertificateRequest:
         )
 
 
+def _subject(request: x509.CertificateSigningRequest) -> bytes:
+    """The name as it stands in the request: behind the version."""
+    signed = request.tbs_certrequest_bytes
+    (_, *fields), *_ = elements(signed)
+    (*_, start), (*_, end), *_ = elements(signed, *fields)
+    return signed[start:end]
+
+
 def _extensions(request: x509.CertificateSigningRequest) -> tuple[dict[str, Any], tuple[str, ...]]:
     notes = Notes()
     try:
         found = read_extensions(request.extensions, notes)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, KeyError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         return {}, (f"its extensions: {error}",)
     reasons = tuple(reason for reason in (notes.refused, notes.doubtful) if reason)
     return {name: found[name] for name in _ASKED if name in found}, reasons

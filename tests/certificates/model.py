@@ -161,6 +161,8 @@ class Entry:
     extensions: dict[str, tuple[bytes, bool | None]] = field(default_factory=dict)
     # Appended as they are, to make a second one of the same kind.
     more_extensions: tuple[bytes, ...] = ()
+    # What becomes of the signed part before it is signed.
+    altered: Callable[[bytes], bytes] | None = None
     damaged: bool = False
     trailing: bytes = b""
 
@@ -181,6 +183,7 @@ class Entry:
             self.key.spki,
             der.tlv(0xA3, der.sequence(*extensions)) if extensions else b"",
         )
+        content = self.altered(content) if self.altered else content
         signature = _sign(signer, algorithm, content)
         if self.damaged:
             signature = signature[:-1] + bytes((signature[-1] ^ 1,))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import random
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +18,24 @@ from k8srun.certificates.verification import ErrorKind, Verification, Verificati
 from k8srun.x509 import Certificate, MalformedCertificate
 from tests.certificates import der
 from tests.certificates.goverify import GoVerify
-from tests.certificates.model import NAME_CONSTRAINTS, NOW, SAN, Entry, authority, key, leaf
+from tests.certificates.model import (
+    INHIBIT_ANY,
+    NAME_CONSTRAINTS,
+    NOW,
+    NULL,
+    POLICIES,
+    POLICY_CONSTRAINTS,
+    POLICY_MAPPINGS,
+    SAN,
+    SKI,
+    Entry,
+    Key,
+    authority,
+    key,
+    leaf,
+)
 from tests.certificates.mutations import BEYOND, MUTATIONS
+from tests.certificates.mutations.structure import altered
 from tests.certificates.mutations.values import HOSTS
 from tests.certificates.scenarios import scenario
 
@@ -38,6 +56,20 @@ GO_ERRORS = {
     ErrorKind.INCOMPATIBLE_USAGE: "IncompatibleUsage",
     ErrorKind.NAME_CONSTRAINTS: "CANotAuthorizedForThisName",
 }
+
+# What a certificate may hold besides; all of it is in order.
+MORE_EXTENSIONS = (
+    (SKI, der.octets(b"identifier")),
+    (POLICIES, der.policies("1.2.3.4", "2.5.29.32.0")),
+    (POLICY_CONSTRAINTS, der.policy_constraints(9)),
+    (POLICY_MAPPINGS, der.policy_mappings(("1.2.3", "1.2.4"))),
+    (INHIBIT_ANY, der.integer(9)),
+    (NAME_CONSTRAINTS, der.name_constraints((der.dns("kubernetes"), der.ip(bytes(8))), (der.email("example.com"),))),
+    ("2.5.29.31", der.sequence(der.sequence(der.tlv(0xA0, der.tlv(0xA0, der.uri("http://crl.example/")))))),
+    ("1.3.6.1.5.5.7.1.1", der.sequence(der.sequence(der.oid("1.3.6.1.5.5.7.48.1"), der.uri("http://ocsp.example/")))),
+    ("1.3.6.1.5.5.7.1.24", der.sequence(der.integer(5))),
+    ("1.2.3.4.5", der.octets(b"x")),
+)
 
 
 class Both:
@@ -111,6 +143,52 @@ def test_verification_answers_as_go_does_whatever_is_wrong_with_a_chain(go: GoVe
     # The generator must not lose its bite: every mutation was made, and Go gave every kind of answer.
     assert set(tried) == set(MUTATIONS)
     assert set(said) == {"ok", *GO_ERRORS.values()}
+
+
+def test_a_certificate_whose_encoding_is_altered_is_judged_as_go_judges_it_or_not_at_all(go: GoVerify) -> None:
+    disagreements, said = [], Counter()
+    for seed in range(CHAINS):
+        rng = random.Random(seed)
+        root = authority("kubernetes", key("P-256"))
+        between = authority("intermediate", key("RSA"), root)
+        end = leaf("kube-apiserver", key("P-256", 1), between, der.dns("kubernetes"), der.ip(bytes((10, 0, 0, 1))))
+        chain = (end, between, root)
+        for entry in chain:
+            for number, value in rng.sample(MORE_EXTENSIONS, 3):
+                entry.extend(number, value)
+        rng.choice(chain).altered = functools.partial(altered, random.Random(seed))
+        both = Both(go, end, [root], intermediates=[between], name=rng.choice(("kubernetes", "10.0.0.1", "")))
+        said[both.ours.verdict] += 1
+        if not both.unknown and (differing := both.disagreement()) and set(differing) != {"message"}:
+            disagreements.append((seed, differing))
+    assert disagreements == []
+    assert min(said[verdict] for verdict in VerificationVerdict) > CHAINS // 20
+
+
+MODULUS = key("RSA").private.public_key().public_numbers().n
+RSA = der.sequence(der.oid("1.2.840.113549.1.1.1"), NULL)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "modulus", "exponent"),
+    [
+        (RSA, MODULUS, 3),
+        (RSA, MODULUS, 2**31 - 1),
+        (RSA, MODULUS, 2**31 + 1),
+        (RSA, MODULUS, 2**63 + 1),
+        (RSA, MODULUS + 1, 65537),
+        (RSA, 2**1022 + 1, 3),
+        (der.sequence(der.oid("1.2.840.113549.1.1.1")), MODULUS, 65537),
+    ],
+)
+def test_an_odd_rsa_key_is_judged_as_in_go(go: GoVerify, algorithm: bytes, modulus: int, exponent: int) -> None:
+    numbers = der.sequence(der.integer(modulus), der.integer(exponent))
+    odd = Key("RSA-odd", key("RSA").private, der.sequence(algorithm, der.bits(numbers)))
+    root = authority("kubernetes", odd)
+    for chain in ([leaf("x", key("P-256"), root), root], [leaf("x", odd, authority("ca", key("P-256")))]):
+        both = Both(go, chain[0], [chain[-1].issuer or chain[-1]])
+        assert not both.unknown
+        assert both.disagreement() == {}
 
 
 generated = functools.partial(

@@ -57,6 +57,32 @@ def test_an_extension_that_the_library_cannot_read_leaves_the_rest_and_says_so()
     assert "path_length" in certificate.unreadable[0]
 
 
+@pytest.mark.parametrize("features", [der.sequence(), der.sequence(der.integer(1535))])
+def test_a_list_of_tls_features_that_the_library_has_no_names_for_leaves_the_rest(features: bytes) -> None:
+    entry = apiserver()
+    entry.extend("1.3.6.1.5.5.7.1.24", features)
+    certificate = entry.certificate()
+    assert certificate.subject == "CN=kube-apiserver"
+    assert certificate.unreadable
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "said"),
+    [
+        (0x03, b"\0a", "unsupported string type: 3"),
+        (0x1C, b"\0\0\0a", "unsupported string type: 28"),
+        (0x1A, b"visible", "unsupported string type: 26"),
+        (0x12, b"12 a", "invalid NumericString"),
+        (0x1E, b"\xff\xff", "invalid BMPString"),
+        (0x0C, b"\xff", "invalid UTF-8 string"),
+    ],
+)
+def test_a_string_that_go_does_not_read_in_a_name_is_told_in_its_words(tag: int, value: bytes, said: str) -> None:
+    entry = apiserver()
+    entry.subject = der.sequence(der.tlv(der.SET, der.sequence(der.oid(der.COMMON_NAME), der.tlv(tag, value))))
+    assert entry.certificate().refused == f"x509: invalid RDNSequence: invalid attribute value: {said}"
+
+
 def test_a_name_that_the_library_cannot_read_leaves_the_rest_and_says_so() -> None:
     entry = apiserver()
     entry.subject = der.name((der.COMMON_NAME, "bücher"), tag=der.T61)

@@ -18,6 +18,7 @@ CANNOT_SIGN = "x509: invalid signature: parent certificate cannot sign this kind
 UNIMPLEMENTED = "x509: cannot verify signature: algorithm unimplemented"
 INSECURE = "x509: cannot verify signature: insecure algorithm "
 _SMALLEST_RSA = 1024
+_LARGEST_EXPONENT = 2**31 - 1
 
 _INSECURE = frozenset({"MD5-RSA", "SHA1-RSA", "DSA-SHA1", "ECDSA-SHA1"})
 # Go's names: the algorithm of the key that they need, and the digest.
@@ -71,9 +72,8 @@ def _signature_error(child: Certificate, parent: Certificate) -> str:
             f"but have public key of type {_GO_TYPES[parent.key_algorithm]}"
         )
     key = _key_of(parent)
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_RSA:
-        where = "https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size"
-        return f"crypto/rsa: {key.key_size}-bit keys are insecure (see {where})"
+    if isinstance(key, rsa.RSAPublicKey) and (unfit := _unfit(key)):
+        return f"crypto/rsa: {unfit}"
     try:
         _verify(key, child, digest, pss=algorithm.endswith("PSS"))
     except InvalidSignature:
@@ -81,6 +81,17 @@ def _signature_error(child: Certificate, parent: Certificate) -> str:
     except UnsupportedAlgorithm as error:
         raise Undecided(f"the signature of {child.subject} cannot be checked here: {error}") from None
     return ""
+
+
+def _unfit(key: rsa.RSAPublicKey) -> str:
+    """Why Go does not verify with an RSA key, in its words."""
+    if key.key_size < _SMALLEST_RSA:
+        where = "https://go.dev/pkg/crypto/rsa#hdr-Minimum_key_size"
+        return f"{key.key_size}-bit keys are insecure (see {where})"
+    numbers = key.public_numbers()  # a small or even exponent the library refuses itself
+    if numbers.n % 2 == 0:
+        return "public modulus is even"
+    return "public exponent too large" if numbers.e > _LARGEST_EXPONENT else ""
 
 
 @lru_cache(maxsize=256)
