@@ -27,7 +27,7 @@ from k8srun.network.policy import (
     Tier,
 )
 from k8srun.network.ports import BrokenPort, NamedPort, PortMatch, PortRange
-from k8srun.network.problem import PolicyProblem, shown
+from k8srun.network.problem import PolicyProblem, only_fields, shown
 from k8srun.network.reading import broken_rule, items, port_name, port_number, problems_of, protocol_of, unreadable
 from k8srun.snapshot import JsonObject, object_key
 
@@ -42,12 +42,13 @@ class _Dialect:
 
     actions: tuple[str, ...]
     ports: str
+    order: tuple[str, ...]
 
 
 _DIALECTS = {
-    ADMIN_NETWORK_POLICY: _Dialect(("Allow", "Deny", "Pass"), "ports"),
-    BASELINE_ADMIN_NETWORK_POLICY: _Dialect(("Allow", "Deny"), "ports"),
-    CLUSTER_NETWORK_POLICY: _Dialect(("Accept", "Deny", "Pass"), "protocols"),
+    ADMIN_NETWORK_POLICY: _Dialect(("Allow", "Deny", "Pass"), "ports", ("priority",)),
+    BASELINE_ADMIN_NETWORK_POLICY: _Dialect(("Allow", "Deny"), "ports", ()),
+    CLUSTER_NETWORK_POLICY: _Dialect(("Accept", "Deny", "Pass"), "protocols", ("tier", "priority")),
 }
 
 
@@ -59,6 +60,7 @@ def parse_cluster_policy(item: JsonObject, kind: Kind) -> Policy:
     try:
         if not isinstance(spec, Mapping):
             raise PolicyProblem("spec", "is missing")
+        only_fields(spec, "spec", "subject", "ingress", "egress", *_DIALECTS[kind].order)
         tier, priority = _order(spec, kind, name)
         subject = _subject(spec.get("subject"))
     except PolicyProblem as problem:
@@ -116,6 +118,7 @@ def _pods(value: Mapping[str, Any], path: str) -> Pods:
     both = value["pods"]
     if not isinstance(both, Mapping):
         raise PolicyProblem(f"{path}.pods", f"is not a mapping: {shown(both)}")
+    only_fields(both, f"{path}.pods", "podSelector", "namespaceSelector")
     return Pods(
         parse_selector(both.get("podSelector"), f"{path}.pods.podSelector"),
         namespaces=parse_selector(both.get("namespaceSelector"), f"{path}.pods.namespaceSelector"),
@@ -139,9 +142,8 @@ def _rules(spec: JsonObject, direction: Direction, dialect: _Dialect) -> Iterato
 def _rule(item: Mapping[str, Any], path: str, direction: Direction, action: Action, dialect: _Dialect) -> Rule:
     side = "from" if direction is Direction.INGRESS else "to"
     name = item.get("name") if isinstance(item.get("name"), str) else ""
-    given = items(item.get(side), f"{path}.{side}")
-    if not given:
-        raise PolicyProblem(f"{path}.{side}", "must have at least one element")
+    only_fields(item, path, "name", "action", side, dialect.ports)
+    given = _some(item.get(side), f"{path}.{side}")
     peers: list[Peer] = []
     for index, element in enumerate(given):
         found = _peers(element, f"{path}.{side}[{index}]", direction)
@@ -153,6 +155,14 @@ def _rule(item: Mapping[str, Any], path: str, direction: Direction, action: Acti
         for index, element in enumerate(items(item.get(dialect.ports), f"{path}.{dialect.ports}"))
     )
     return Rule(path, action, tuple(peers), ports or None, name or "")
+
+
+def _some(value: object, path: str) -> list[Any]:
+    """A list of the API that must not be empty."""
+    given = items(value, path)
+    if not given:
+        raise PolicyProblem(path, "must have at least one element")
+    return given
 
 
 def _peers(item: Any, path: str, direction: Direction) -> tuple[Peer, ...]:
@@ -170,10 +180,10 @@ def _peers(item: Any, path: str, direction: Direction) -> tuple[Peer, ...]:
             case "networks":
                 return tuple(
                     Addresses(parse_block(text, f"{path}.networks[{index}]"), text=str(text), api=True)
-                    for index, text in enumerate(items(item["networks"], f"{path}.networks"))
+                    for index, text in enumerate(_some(item["networks"], f"{path}.networks"))
                 )
             case "domainNames":
-                return (Domains(tuple(map(str, items(item["domainNames"], f"{path}.domainNames")))),)
+                return (Domains(tuple(map(str, _some(item["domainNames"], f"{path}.domainNames")))),)
             case _:
                 return (_pods(item, path),)
     except PolicyProblem as problem:

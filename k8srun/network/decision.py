@@ -192,7 +192,7 @@ class _Question:
             if found is False:
                 continue
             if found and selected is None:
-                self._unsure.append(f"{policy.resource} may or may not be about this pod")
+                self._unsure.append(_about(policy))
             course.by = course.by or ((policy, rule) if rule.action is not Action.PASS else None)
             course.allowed |= rule.action is Action.ALLOW
             course.denied |= rule.action is Action.DENY
@@ -206,7 +206,7 @@ class _Question:
         sure = maybe = False
         for policy, selected in chosen:
             if selected is None:
-                self._unsure.append(f"{policy.resource} may or may not be about this pod")
+                self._unsure.append(_about(policy))
             for rule in policy.rules[self._direction]:
                 found = self._matches(policy, rule)
                 if found is not False:
@@ -259,6 +259,14 @@ class _Question:
                 return f"{place}: {_unread(peer, other)}"
         broken = next((port.problem for port in rule.ports or () if isinstance(port, BrokenPort)), "")
         return f"{place}: the server would refuse it: {broken}"
+
+
+def _about(policy: Policy) -> str:
+    """Why it cannot be told whether a policy is about a pod."""
+    said = f"{policy.resource} may or may not be about this pod"
+    if policy.subject is None:
+        return f"{said}: the server would refuse it: {policy.problems[0]}"
+    return f"{said}: the labels of its namespace are not in the snapshot"
 
 
 def _unread(peer: Peer, other: Side) -> str:

@@ -5,16 +5,20 @@ Source: Kubernetes API reference, LabelSelector; apimachinery `pkg/apis/meta/v1/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from k8srun.network.problem import PolicyProblem, shown
+from k8srun.network.problem import PolicyProblem, only_fields, shown
 from k8srun.network.tri import Tri, all_of
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the server gives every namespace."""
+_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_PREFIX = r"(?=.{1,253}/)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*/"
+_KEY, _VALUE = re.compile(f"(?:{_PREFIX})?{_NAME}"), re.compile(f"(?:{_NAME})?")
 
 
 class Operator(StrEnum):
@@ -100,9 +104,7 @@ def parse_selector(value: object, path: str) -> Selector:
         return EVERYTHING
     if not isinstance(value, Mapping):
         raise PolicyProblem(path, f"is not a label selector: {shown(value)}")
-    unknown = sorted(set(map(str, value)) - {"matchLabels", "matchExpressions"})
-    if unknown:
-        raise PolicyProblem(path, f"has fields that a label selector does not: {', '.join(map(shown, unknown))}")
+    only_fields(value, path, "matchLabels", "matchExpressions")
     return Selector((*_labels(value.get("matchLabels"), path), *_expressions(value.get("matchExpressions"), path)))
 
 
@@ -112,8 +114,9 @@ def _labels(value: Any, path: str) -> Iterator[Requirement]:
     if not isinstance(value, Mapping):
         raise PolicyProblem(f"{path}.matchLabels", f"is not a mapping: {shown(value)}")
     for key, wanted in value.items():
-        if not isinstance(key, str) or not key or not isinstance(wanted, str):
+        if not isinstance(key, str) or not isinstance(wanted, str):
             raise PolicyProblem(f"{path}.matchLabels", f"must map strings to strings, not {shown(wanted)}")
+        _valid(key, (wanted,), f"{path}.matchLabels")
         yield Requirement(key, Operator.IN, frozenset({wanted}), f"matchLabels[{key}]")
 
 
@@ -127,8 +130,9 @@ def _expressions(value: Any, path: str) -> Iterator[Requirement]:
 
 
 def _expression(item: Any, path: str, short: str) -> Requirement:
-    if not isinstance(item, Mapping) or not isinstance(item.get("key"), str) or not item["key"]:
+    if not isinstance(item, Mapping) or not isinstance(item.get("key"), str):
         raise PolicyProblem(path, f"has no key: {shown(item)}")
+    only_fields(item, path, "key", "operator", "values")
     values = item.get("values") or []
     if not isinstance(values, list) or not all(isinstance(entry, str) for entry in values):
         raise PolicyProblem(f"{path}.values", "is not a list of strings")
@@ -138,4 +142,14 @@ def _expression(item: Any, path: str, short: str) -> Requirement:
     needs_values = operator in {Operator.IN, Operator.NOT_IN}
     if needs_values != bool(values):
         raise PolicyProblem(f"{path}.values", f"must {'not be empty' if needs_values else 'be empty'} with {operator}")
+    _valid(item["key"], values, path)
     return Requirement(item["key"], operator, frozenset(values), short)
+
+
+def _valid(key: str, values: Iterable[str], path: str) -> None:
+    """Refuse what no label can be."""
+    if not _KEY.fullmatch(key):
+        raise PolicyProblem(path, f"has a key that no label can have: {shown(key)}")
+    for value in values:
+        if not _VALUE.fullmatch(value):
+            raise PolicyProblem(path, f"has a value that no label can have: {shown(value)}")

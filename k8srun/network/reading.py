@@ -24,7 +24,7 @@ from k8srun.network.policy import (
     Tier,
 )
 from k8srun.network.ports import LAST_PORT, PROTOCOLS, BrokenPort, NamedPort, PortMatch, PortRange
-from k8srun.network.problem import PolicyProblem, shown
+from k8srun.network.problem import PolicyProblem, only_fields, shown
 from k8srun.snapshot import JsonObject, object_key
 
 _NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
@@ -39,6 +39,7 @@ def parse_network_policy(item: JsonObject) -> Policy:
         if not isinstance(spec, Mapping | None):
             raise PolicyProblem("spec", "is not a mapping")
         body = spec or {}
+        only_fields(body, "spec", "podSelector", "policyTypes", "ingress", "egress")
         directions = _directions(body)
     except PolicyProblem as problem:
         return unreadable(NETWORK_POLICY, namespace, name, Tier.NETWORK, str(problem))
@@ -147,6 +148,7 @@ def _rules(spec: JsonObject, direction: Direction, namespace: str) -> Iterator[R
             continue
         rule = item or {}
         try:
+            only_fields(rule, path, side, "ports")
             peers = tuple(
                 _peer(peer, f"{path}.{side}[{number}]", namespace)
                 for number, peer in enumerate(items(rule.get(side), f"{path}.{side}"))
@@ -165,6 +167,7 @@ def _peer(item: Any, path: str, namespace: str) -> Peer:
     try:
         if not isinstance(item, Mapping):
             raise PolicyProblem(path, f"is not a mapping: {shown(item)}")
+        only_fields(item, path, "podSelector", "namespaceSelector", "ipBlock")
         given = {name for name in ("podSelector", "namespaceSelector", "ipBlock") if item.get(name) is not None}
         if not given:
             raise PolicyProblem(path, "has none of podSelector, namespaceSelector and ipBlock")
@@ -183,6 +186,7 @@ def _peer(item: Any, path: str, namespace: str) -> Peer:
 def _block(item: Any, path: str) -> Addresses:
     if not isinstance(item, Mapping):
         raise PolicyProblem(path, f"is not a mapping: {shown(item)}")
+    only_fields(item, path, "cidr", "except")
     block = parse_block(item.get("cidr"), f"{path}.cidr")
     excepted = []
     for index, text in enumerate(items(item.get("except"), f"{path}.except")):
@@ -204,6 +208,7 @@ def _port(item: Any, path: str) -> PortMatch:
     try:
         if not isinstance(item, Mapping):
             raise PolicyProblem(path, f"is not a mapping: {shown(item)}")
+        only_fields(item, path, "protocol", "port", "endPort")
         protocol = protocol_of(item.get("protocol"), f"{path}.protocol")
         port, end = item.get("port"), item.get("endPort")
         if port is None:

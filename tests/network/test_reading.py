@@ -74,6 +74,15 @@ BROKEN = {
     "In without values": "{podSelector: {matchExpressions: [{key: a, operator: In}]}}",
     "Exists with values": "{podSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}",
     "an expression without a key": "{podSelector: {matchExpressions: [{operator: Exists}]}}",
+    "an expression with another field": "{podSelector: {matchExpressions: [{key: a, operator: Exists, x: b}]}}",
+    "a key that no label can have": "{ingress: [{from: [{podSelector: {matchLabels: {a b: c}}}]}]}",
+    "a value that no label can have": "{podSelector: {matchLabels: {app: not valid}}}",
+    "a listed value that no label can have": "{podSelector: {matchExpressions: [{key: a, operator: In, values: [-]}]}}",
+    "a misspelt field of the spec": "{podselector: {matchLabels: {app: other}}}",
+    "a misspelt field of a rule": "{ingress: [{form: [{podSelector: {matchLabels: {app: other}}}]}]}",
+    "a misspelt field of a peer": "{ingress: [{from: [{podSelector: {}, nameSpaceSelector: {}}]}]}",
+    "a misspelt field of a block": "{ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, excepts: [10.1.0.0/16]}}]}]}",
+    "a misspelt field of a port": "{ingress: [{ports: [{port: 1, endport: 9000}]}]}",
     "a policyType that does not exist": "{policyTypes: [ingress]}",
     "a mapping for the rules": "{ingress: {from: []}}",
     "a string for a rule": "{ingress: [all]}",
@@ -89,6 +98,7 @@ def test_what_the_server_would_refuse_is_a_problem_and_the_answer_unknown(spec):
     answer = ask(World(snapshot(SHOP, broken)), "shop/web", "shop/db", port="5432")
     assert answer.verdict is Verdict.UNKNOWN
     assert answer.ingress.unknowns
+    assert any(problem in answer.ingress.reason for problem in read(spec).problems)
 
 
 NO_PORT = """
@@ -116,12 +126,42 @@ ingress:
         "{priority: 1, tier: Admin, subject: {namespaces: {}}, egress: [{action: Deny, to: [{networks: [ten]}]}]}",
         "{priority: 1, tier: Admin, subject: {namespaces: {}}, egress: deny}",
         "{priority: 1, tier: Admin, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: 1}]}]}",
+        "{priority: 1, tier: Admin, subject: {namespaces: {}}, egress: [{action: Deny, to: [{networks: []}]}]}",
+        "{priority: 1, tier: Admin, subject: {namespaces: {}}, Egress: []}",
+        "{priority: 1, tier: Admin, subject: {pods: {podSelector: {}, nameSpaceSelector: {}}}}",
+        "{priority: 1, tier: Admin, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{pods: {}}], x: 1}]}",
+        "{priority: 1, tier: Admin, subject: {namespaces: {sameLabels: [team]}}}",
         NO_PORT,
     ],
 )
 def test_cluster_wide_policies_that_the_server_would_refuse_are_problems(kind, spec):
-    found = parse_cluster_policy({"metadata": {"name": "default"}, "spec": yaml.safe_load(spec)}, kind)
-    assert found.problems
+    body = in_the_words_of(kind, yaml.safe_load(spec))
+    assert parse_cluster_policy({"metadata": {"name": "default"}, "spec": body}, kind).problems
+
+
+FOREIGN = {
+    ADMIN_NETWORK_POLICY: {"tier", "protocols"},
+    BASELINE_ADMIN_NETWORK_POLICY: {"tier", "priority", "protocols"},
+    CLUSTER_NETWORK_POLICY: {"ports"},
+}
+
+
+def in_the_words_of(kind, value):
+    """Without the fields that the kind does not have, of which alone it would be refused."""
+    if isinstance(value, dict):
+        return {name: in_the_words_of(kind, inner) for name, inner in value.items() if name not in FOREIGN[kind]}
+    return [in_the_words_of(kind, inner) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_cluster_wide_policy_with_a_field_of_another_kind_alone_is_a_problem(kind):
+    spec = {"priority": 1, "tier": "Admin", "subject": {"namespaces": {}}}
+    rules = {"egress": [{"action": "Deny", "to": [{"namespaces": {}}], "ports": [], "protocols": []}]}
+    for given in (spec, spec | rules):
+        own = in_the_words_of(kind, given)
+        assert not parse_cluster_policy({"metadata": {"name": "default"}, "spec": own}, kind).problems
+        odd = own | {"domain": "x"}
+        assert parse_cluster_policy({"metadata": {"name": "default"}, "spec": odd}, kind).problems
 
 
 @pytest.mark.parametrize("priority", [-1, 1001, "1", None, True])
