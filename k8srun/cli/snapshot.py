@@ -109,4 +109,4 @@ def _whole(taken: Snapshot) -> dict[str, object]:
 def _complete(taken: Snapshot) -> ExitCode:
     """INCOMPLETE when nothing could be read at all: a script must not take that for a snapshot of an empty cluster."""
     seen = any(taken.objects.values()) or taken.files or taken.endpoints
-    return ExitCode.CLEAN if seen or not taken.gaps else ExitCode.INCOMPLETE
+    return ExitCode.CLEAN if seen or (taken.observed and not taken.gaps) else ExitCode.INCOMPLETE

@@ -6,6 +6,7 @@ patch, a kubeconfig) is left out and counted, for the snapshot's origin to menti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +15,13 @@ from k8srun.kinds import RESOURCES, Kind, kind_of
 from k8srun.snapshot import Area, Gap, GapReason, JsonObject, object_key
 from k8srun.sources.reduce import reduce_object
 from k8srun.sources.yamlreader import MAX_BYTES, Document, read_documents
-from k8srun.text import plural
+from k8srun.text import plural, visible
 
 # Where two groups have a kind of one name, the first stands: that of Kubernetes itself.
 _BY_NAME = {kind.kind: kind for kind in reversed(RESOURCES)}
-_ABSENT = object()
+# What the server takes: a kind and a version are DNS labels in any case, a group is a DNS name.
+_KIND = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
+_API_VERSION = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}/)?[A-Za-z][A-Za-z0-9-]{0,62}")
 
 
 @dataclass
@@ -53,15 +56,22 @@ class Manifests:
         if not document.error:
             # A bare array is what `jq .items` leaves of a list.
             values = document.value if isinstance(document.value, list) else [document.value]
-            for value in values:
-                yield from self._value(value, place)
+            waiting = [(value, place) for value in reversed(values)]
+            while waiting:  # and not recursion: lists may be nested in lists, which kubectl flattens too
+                value, found_at = waiting.pop()
+                if _is_list(value):
+                    yield from self._list(value, found_at)
+                    items = enumerate(value.get("items") or ())
+                    waiting += reversed([(item, f"{found_at} items[{index}]") for index, item in items])
+                else:
+                    yield from self._value(value, found_at)
         elif document.kind:
             detail = document.error.removeprefix(f"{place}: ")
             yield _malformed(_gap_kind(document.api_version, document.kind), detail, place)
         else:
             self._leave_out("unreadable, and nothing in it looks like a Kubernetes object")
 
-    def _value(self, value: Any, place: str, *, in_list: bool = False) -> Iterator[Gap]:
+    def _value(self, value: Any, place: str) -> Iterator[Gap]:
         if not isinstance(value, dict) or not ({"kind", "apiVersion"} & value.keys()):
             self._leave_out("no Kubernetes object")
             return
@@ -71,19 +81,22 @@ class Manifests:
                 yield _malformed("*", "has no kind", place)
             else:
                 self._leave_out("no Kubernetes object")
+        elif not _KIND.fullmatch(kind):
+            yield _malformed("*", f"{visible(kind, limit=80)!r} is not the name of a kind", place)
         elif not isinstance(api_version, str) or not api_version:
             yield _malformed(_gap_kind("", kind), "has no apiVersion", place)
-        elif kind.endswith("List") and isinstance(value.get("items", _ABSENT), list | None):
-            if in_list:
-                yield _malformed("*", "a list within a list", place)
-            else:
-                yield from self._list(value, api_version, kind, place)
+        elif not _API_VERSION.fullmatch(api_version):
+            yield _malformed(_gap_kind("", kind), f"{visible(api_version, limit=80)!r} is no apiVersion", place)
+        elif kind.endswith("List") and "items" in value:
+            yield _malformed(_gap_kind(api_version, kind), "items is not a list", place)
         elif kind == "Config" and "clusters" in value:
             self._leave_out("a kubeconfig: give it with --kubeconfig")
         else:
             yield from self._object(value, kind_of(api_version, kind), place)
 
-    def _list(self, value: dict[str, Any], api_version: str, kind: str, place: str) -> Iterator[Gap]:
+    def _list(self, value: dict[str, Any], place: str) -> Iterator[Gap]:
+        """What a list says besides its items, and to them what they are: in a typed list they do not repeat it."""
+        api_version, kind = value["apiVersion"], value["kind"]
         element = kind.removesuffix("List")
         metadata = value.get("metadata")
         if isinstance(metadata, dict) and metadata.get("continue"):
@@ -91,12 +104,10 @@ class Manifests:
             yield Gap(Area.OBJECTS, _gap_kind(api_version, kind), GapReason.INTERRUPTED, detail, place)
         if element:
             self.objects.setdefault(kind_of(api_version, element), [])
-        for index, item in enumerate(value.get("items") or ()):
-            if element and isinstance(item, dict):
-                # In a typed list, as the server sends it, the items do not repeat what they are.
-                item.setdefault("apiVersion", api_version)
-                item.setdefault("kind", element)
-            yield from self._value(item, f"{place} items[{index}]", in_list=True)
+            for item in value.get("items") or ():
+                if isinstance(item, dict):
+                    item.setdefault("apiVersion", api_version)
+                    item.setdefault("kind", element)
 
     def _object(self, value: dict[str, Any], kind: Kind, place: str) -> Iterator[Gap]:
         wrong = next(_wrong_shapes(value, kind), "")
@@ -108,6 +119,9 @@ class Manifests:
             value["metadata"]["namespace"] = value["metadata"].get("namespace") or "default"
         elif resource:
             value["metadata"].pop("namespace", None)  # the server ignores it
+        for name in ("labels", "annotations"):  # null is an empty string to the server
+            mapping = (value.get("metadata") or {}).get(name) or {}
+            mapping.update({key: "" for key, text in mapping.items() if text is None})
         reduced = reduce_object(value)
         key = (kind, *object_key(reduced))
         if key in self._seen and key[-1]:
@@ -119,6 +133,14 @@ class Manifests:
 
     def _leave_out(self, why: str) -> None:
         self.left_out[why] = self.left_out.get(why, 0) + 1
+
+
+def _is_list(value: Any) -> bool:
+    """Whether a value is a list of objects, typed or not; that of a kind that nobody can name is none."""
+    if not isinstance(value, dict) or not isinstance(value.get("items", ""), list | None):
+        return False
+    api_version, kind = str(value.get("apiVersion")), str(value.get("kind"))
+    return kind.endswith("List") and all((_KIND.fullmatch(kind), _API_VERSION.fullmatch(api_version)))
 
 
 def _malformed(what: str, detail: str, where: str) -> Gap:
@@ -141,7 +163,7 @@ def _wrong_shapes(value: dict[str, Any], kind: Kind) -> Iterator[str]:
             yield f"metadata.{name} is not a string"
     for name in ("labels", "annotations"):
         mapping = metadata.get(name) or {}
-        if not isinstance(mapping, dict) or not all(isinstance(item, str) for item in mapping.values()):
+        if not isinstance(mapping, dict) or not all(isinstance(item, str | None) for item in mapping.values()):
             yield f"metadata.{name} is not a mapping of strings (put numbers and booleans in quotes)"
     for name in ("spec", "status"):
         if known and not isinstance(value.get(name), dict | None):

@@ -158,6 +158,13 @@ def test_no_canary_is_in_what_is_saved_shown_or_compared(k8srun, write, tmp_path
     assert [leaks(output, canaries) for output in outputs] == [[]] * len(outputs)
 
 
+def test_a_source_that_holds_nothing_of_a_cluster_is_not_taken_for_an_empty_cluster(k8srun, tmp_path):
+    (tmp_path / "values.yaml").write_text("replicas: 3\n")
+    assert k8srun("snapshot", "show", "--from", "values.yaml")[0] == 3
+    (tmp_path / "none.yaml").write_text("apiVersion: v1\nkind: PodList\nitems: []\n")
+    assert k8srun("snapshot", "show", "--from", "none.yaml")[0] == 0
+
+
 @pytest.mark.parametrize("command", ["save", "show", "diff"])
 def test_help_shows_an_example(k8srun, command):
     code, out, _ = k8srun("snapshot", command, "--help")

@@ -12,6 +12,7 @@ from k8srun.kinds import CLUSTER_ROLE, CONFIG_MAP, DEPLOYMENT, NODE, POD, SECRET
 from k8srun.snapshot import Area, Gap, GapReason, Need
 from k8srun.sources import manifests
 from k8srun.sources.files import read_files
+from k8srun.sources.saved import load, save
 from tests.canaries import leaks, planted
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -54,6 +55,29 @@ def test_the_items_of_a_typed_list_take_their_kind_from_it():
     assert snapshot.of(DEPLOYMENT)[0] == {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "default"}
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("depth", [1, 2, 150])
+def test_a_list_within_a_list_is_read_as_kubectl_reads_it(depth):
+    nested = {"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "a"}}]}
+    for level in range(depth):
+        nested = {"apiVersion": "v1", "kind": "List", "items": [nested, pod(f"b{level}")]}
+    snapshot = piped(json.dumps(nested))
+    assert (names(snapshot, POD), snapshot.gaps) == (["a", *(f"b{level}" for level in range(depth))], ())
+
+
+def test_two_kinds_whose_names_would_be_written_alike_cannot_spoil_the_saved_file(tmp_path):
+    snapshot = piped(
+        "apiVersion: v1\nkind: a.b\nmetadata: {name: x}\n---\napiVersion: b/v1\nkind: a\nmetadata: {name: z}\n"
+    )
+    assert (list(snapshot.objects), [gap.what for gap in snapshot.gaps]) == ([Kind("b", "a")], ["*"])
+    save(snapshot, tmp_path / "s.k8srun")
+    assert load(tmp_path / "s.k8srun") == snapshot
+
+
+def test_a_label_without_a_value_is_empty_as_the_server_has_it():
+    (read,) = piped("apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {app: }, annotations: {note: ~}}\n").of(POD)
+    assert (read["metadata"]["labels"], read["metadata"]["annotations"]) == ({"app": ""}, {"note": ""})
 
 
 def test_an_empty_typed_list_says_that_there_are_none_and_an_empty_generic_list_says_nothing():
@@ -232,7 +256,10 @@ def test_a_broken_typed_list_is_a_gap_of_its_items_kind():
     ("apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {version: 1.0}}\n", "Pod"),
     ("apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: [x]}\n", "Pod"),
     ("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: x\n", "Pod"),
-    ("apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: List, items: []}]\n", "*"),
+    ("apiVersion: v1\nkind: PodList\nitems: {a: {}}\n", "Pod"),
+    ("apiVersion: v1\nkind: 'Pod '\nmetadata: {name: a}\n", "*"),
+    ("apiVersion: v1\nkind: \"P\\e[2J\"\nmetadata: {name: a}\n", "*"),
+    ("apiVersion: a/b/v1\nkind: Role\nmetadata: {name: a}\n", "Role.rbac.authorization.k8s.io"),
 ])  # fmt: skip
 def test_what_looks_like_an_object_and_is_none_is_a_gap(text, what):
     assert [gap.what for gap in piped(text).gaps] == [what]
