@@ -119,7 +119,7 @@ def pod_template(kind: Kind, item: JsonObject) -> PodTemplate | None:
 def _mapping(value: object, path: str, kind: Kind, item: JsonObject) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
-    what = "is missing" if value is None else f"is not a mapping but {_json_type(value)}"
+    what = "is missing" if value is None else f"is not a mapping but {json_type(value)}"
     raise InputError(f"{path} {what}", where=resource_name(kind, item), do="Write it as the API has it.")
 
 
@@ -127,17 +127,20 @@ def _require_strings(value: object, path: str, kind: Kind, item: JsonObject) -> 
     for key, entry in (_mapping(value, path, kind, item) if value is not None else {}).items():
         if not isinstance(entry, str):
             raise InputError(
-                f"{path}[{visible(str(key), limit=100)}] is not a string but {_json_type(entry)}",
+                f"{path}[{visible(str(key), limit=100)}] is not a string but {json_type(entry)}",
                 where=resource_name(kind, item),
                 do="Put numbers and booleans in quotes.",
             )
 
 
-def _json_type(value: object) -> str:
+def json_type(value: object) -> str:
+    """What a JSON value is, in words: `a mapping`, `null`."""
     if isinstance(value, bool):
         return "a boolean"
+    if isinstance(value, Mapping):
+        return "a mapping"
     return {str: "a string", list: "a list", tuple: "a list", int: "a number", float: "a number"}.get(
-        type(value), type(value).__name__
+        type(value), "null"
     )
 
 

@@ -14,6 +14,7 @@ from k8srun.codec import encode
 from k8srun.errors import ExitCode, InputError
 from k8srun.kinds import kind_of
 from k8srun.pods import TEMPLATE_PATHS, PodTemplate, pod_template
+from k8srun.sources.apitypes import check_fields
 from k8srun.sources.yamlreader import MAX_BYTES, read_documents
 from k8srun.text import plural, visible
 from k8srun.workloads.policy import LATEST, Level, LevelVersion, Version, parse_version
@@ -102,7 +103,7 @@ def _judged(file: str, policy: LevelVersion) -> Iterator[tuple[PodTemplate, tupl
                 raise item
             template = _template(item)
             if template is not None:
-                yield template, evaluate(read_subject(template, strict=True), policy)
+                yield template, evaluate(read_subject(template), policy)
         except InputError as error:
             yield error
 
@@ -167,7 +168,10 @@ def _template(item: Any) -> PodTemplate | None:
         # Passed over, it would look as if nothing were wrong with its pods.
         shown = f"{visible(api_version, limit=80)} has no kind {kind.kind}"
         raise InputError(shown, do="A Pod is of v1, a Deployment of apps/v1, a Job of batch/v1.")
-    return pod_template(kind, item)
+    template = pod_template(kind, item)
+    if template is not None:
+        check_fields(kind, item)
+    return template
 
 
 def _print(file: str, template: PodTemplate, failures: tuple[Failure, ...], *, output: str) -> None:

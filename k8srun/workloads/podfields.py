@@ -1,4 +1,4 @@
-"""The fields of a pod spec, each of the API (1.37): typed where something here reads them, loose elsewhere.
+"""The fields of a pod spec whose types are checked (1.37).
 
 As for the server, `null` is the same as absent. Source: k8s.io/api, core/v1.
 """
@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-_Loose = Any
 _Object = dict[str, Any] | None
 
 
@@ -94,7 +93,6 @@ class NetworkAction(_Base):
     port: int | str | None = None
     host: str | None = None
     scheme: str | None = None
-    http_headers: _Loose = None
     protocol: str | None = None
 
 
@@ -138,13 +136,11 @@ class VolumeMount(_Base):
     sub_path: str | None = None
     mount_propagation: str | None = None
     sub_path_expr: str | None = None
-    bind_mount_options: _Loose = None
 
 
 class Resources(_Base):
     limits: dict[str, str | int | float] | None = None
     requests: dict[str, str | int | float] | None = None
-    claims: _Loose = None
 
 
 class Container(_Base):
@@ -156,14 +152,10 @@ class Container(_Base):
     args: list[str] | None = None
     working_dir: str | None = None
     ports: list[ContainerPort] | None = None
-    env_from: _Loose = None
     env: list[EnvVar] | None = None
     resources: Resources | None = None
-    resize_policy: _Loose = None
     restart_policy: str | None = None
-    restart_policy_rules: _Loose = None
     volume_mounts: list[VolumeMount] | None = None
-    volume_devices: _Loose = None
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
@@ -231,7 +223,6 @@ class PodSpec(_Base):
     termination_grace_period_seconds: int | None = None
     active_deadline_seconds: int | None = None
     dns_policy: str | None = None
-    node_selector: _Loose = None
     service_account_name: str | None = None
     service_account: str | None = None
     automount_service_account_token: bool | None = None
@@ -244,26 +235,14 @@ class PodSpec(_Base):
     image_pull_secrets: list[LocalReference] | None = None
     hostname: str | None = None
     subdomain: str | None = None
-    affinity: _Loose = None
     scheduler_name: str | None = None
-    tolerations: _Loose = None
-    host_aliases: _Loose = None
     priority_class_name: str | None = None
     priority: int | None = None
-    dns_config: _Loose = None
-    readiness_gates: _Loose = None
     runtime_class_name: str | None = None
     enable_service_links: bool | None = None
     preemption_policy: str | None = None
-    overhead: _Loose = None
-    topology_spread_constraints: _Loose = None
     set_hostname_as_fqdn: bool | None = msgspec.field(name="setHostnameAsFQDN", default=None)
     os: PodOS | None = None
     host_users: bool | None = None
-    scheduling_gates: _Loose = None
-    resource_claims: _Loose = None
     resources: Resources | None = None
     hostname_override: str | None = None
-    workload_ref: _Loose = None
-    scheduling_group: _Loose = None
-    eviction_responders: _Loose = None

@@ -46,18 +46,17 @@ class Subject:
         return self.spec.host_users is False
 
 
-def read_subject(template: PodTemplate, *, as_pod: bool | None = None, strict: bool = False) -> Subject:
+def read_subject(template: PodTemplate, *, as_pod: bool | None = None) -> Subject:
     """A pod or template as admission sees it: read, and with the server's defaults.
 
     Args:
         as_pod: with the defaults that the server gives to pods alone; for a template the pods that it makes are judged
             instead of the template. By default as the object is.
-        strict: refuse unknown fields.
 
     Raises:
         InputError: the spec is not what the API takes; the path is named.
     """
-    spec = read_spec(template, strict=strict)
+    spec = read_spec(template)
     annotations = template.metadata.get("annotations") or {}
     pod = spec.security_context or _NO_POD_CONTEXT
     containers = tuple((container, container.security_context or _NO_CONTEXT) for container in _containers(spec))
