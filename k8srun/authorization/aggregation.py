@@ -23,25 +23,36 @@ class Aggregating:
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """The roles in their order, and the names of those whose rules would change for ever (they get none)."""
+    """The roles in their order, and the names of those of which nobody can tell what they hold (they get no rules)."""
 
     roles: tuple[Role, ...]
     unsettled: tuple[str, ...] = ()
 
 
 def materialised(given: Sequence[Aggregating]) -> Aggregated:
-    """Replace the rules of every aggregated role by those of the roles that it selects, until nothing changes."""
-    rules = {item.role.name: item.role.rules for item in given}
+    """Replace the rules of every aggregated role by those of the roles that it selects, until nothing changes.
+
+    Rules of its own are lost, except where roles select each other: what one took over before they were replaced goes
+    around for ever, and it depends on the controller's timing whether it did.
+    """
     selected = {item.role.name: _selected(item, given) for item in given if item.selectors is not None}
-    changing: list[str] = []
-    # A chain of n roles settles in n rounds; what still changes then never ends.
-    for _ in range(len(selected) + 1):
-        changing = [name for name in sorted(selected) if _renew(name, selected[name], rules)]
-        if not changing:
-            break
-    unsettled = frozenset(changing)
+    written = {item.role.name: item.role.rules for item in given}
+    rules = _settled(selected, {name: () if name in selected else own for name, own in written.items()})
+    kept = _settled(selected, written)
+    unsettled = tuple(name for name in sorted(selected) if set(rules[name]) != set(kept[name]))
     roles = (replace(item.role, rules=() if item.role.name in unsettled else rules[item.role.name]) for item in given)
-    return Aggregated(tuple(roles), tuple(changing))
+    return Aggregated(tuple(roles), unsettled)
+
+
+def _settled(selected: Mapping[str, Sequence[str]], rules: dict[str, tuple[Rule, ...]]) -> dict[str, tuple[Rule, ...]]:
+    # A chain of n roles settles in n rounds.
+    for _ in selected:
+        before = dict(rules)
+        for name in sorted(selected):
+            rules[name] = tuple(dict.fromkeys(rule for other in selected[name] for rule in rules[other]))
+        if rules == before:
+            break
+    return rules
 
 
 def _selected(role: Aggregating, given: Sequence[Aggregating]) -> list[str]:
@@ -51,14 +62,6 @@ def _selected(role: Aggregating, given: Sequence[Aggregating]) -> list[str]:
         found = (item.role.name for item in given if _matches(selector, item.labels))
         names.update(dict.fromkeys(name for name in sorted(found) if name != role.role.name))
     return list(names)
-
-
-def _renew(name: str, selected: Sequence[str], rules: dict[str, tuple[Rule, ...]]) -> bool:
-    """Write the rules of one role anew; whether they changed."""
-    found = tuple(dict.fromkeys(rule for other in selected for rule in rules[other]))
-    changed = found != rules[name]
-    rules[name] = found
-    return changed
 
 
 def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -1,16 +1,12 @@
-"""What an authorizer is asked: who, and which request. SubjectAccessReviews in and out.
+"""What an authorizer is asked: who, and which request.
 
-Source: kubernetes `staging/src/k8s.io/apiserver/pkg/authorization/authorizer/interfaces.go`,
-`pkg/registry/authorization/util/helpers.go`, `pkg/apis/authorization/validation/validation.go`.
+Source: kubernetes `staging/src/k8s.io/apiserver/pkg/authorization/authorizer/interfaces.go`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from k8srun.errors import InputError
 from k8srun.permission import Permission
 
 MASTERS = "system:masters"
@@ -118,62 +114,3 @@ class Attributes:
             return f"{self.verb} {self.path}"
         where = f" in namespace {self.namespace}" if self.namespace else " at the cluster scope"
         return f"{self.verb} {self.target}{f' {self.name}' if self.name else ''}{where}"
-
-
-def read_review(review: object) -> tuple[Identity, Attributes]:
-    """Who and what a SubjectAccessReview (any version) or LocalSubjectAccessReview asks about.
-
-    Raises:
-        InputError: it is none, or the server would refuse it; the message names the field.
-    """
-    if not isinstance(review, Mapping):
-        raise InputError("is not a JSON object")
-    if review.get("kind") not in {None, "SubjectAccessReview", "LocalSubjectAccessReview"}:
-        raise InputError(f"is a {review.get('kind')!r:.80}, not a SubjectAccessReview")
-    spec = review.get("spec")
-    if not isinstance(spec, Mapping):
-        raise InputError("has no spec")
-    resource, url = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (resource is None) == (url is None):
-        raise InputError("exactly one of spec.resourceAttributes and spec.nonResourceAttributes must be set")
-    groups = spec.get("groups", spec.get("group"))  # v1beta1 wrote `group`
-    if not isinstance(groups, list | None) or not all(isinstance(group, str) for group in groups or ()):
-        raise InputError("spec.groups is not a list of strings")
-    identity = Identity(_string(spec, "user", "spec"), tuple(groups or ()))
-    if not identity.user and not identity.groups:
-        raise InputError("at least one of spec.user and spec.groups must be set")
-    if resource is not None:
-        return identity, _resource_attributes(resource)
-    if not isinstance(url, Mapping):
-        raise InputError("spec.nonResourceAttributes is not an object")
-    place = "spec.nonResourceAttributes"
-    return identity, Attributes(_string(url, "verb", place), path=_string(url, "path", place))
-
-
-def review_of(identity: Identity, attributes: Attributes) -> dict[str, Any]:
-    """The SubjectAccessReview that asks a server the same."""
-    spec: dict[str, Any] = {"user": identity.user, "groups": list(identity.groups)}
-    if attributes.path is not None:
-        spec["nonResourceAttributes"] = {"verb": attributes.verb, "path": attributes.path}
-    else:
-        spec["resourceAttributes"] = {
-            name: value
-            for name in ("verb", "group", "resource", "subresource", "namespace", "name")
-            if (value := getattr(attributes, name))
-        }
-    return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-
-
-def _resource_attributes(resource: object) -> Attributes:
-    place = "spec.resourceAttributes"
-    if not isinstance(resource, Mapping):
-        raise InputError(f"{place} is not an object")
-    names = ("verb", "group", "resource", "subresource", "namespace", "name")
-    return Attributes(*(_string(resource, name, place) for name in names))
-
-
-def _string(value: Mapping[str, Any], name: str, place: str) -> str:
-    found = value.get(name)
-    if not isinstance(found, str | None):
-        raise InputError(f"{place}.{name} is not a string")
-    return found or ""

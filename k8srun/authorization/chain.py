@@ -7,8 +7,8 @@ Source: kubernetes `staging/src/k8s.io/apiserver/pkg/authorization/union/union.g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from k8srun.apiservers import server_minor
@@ -16,12 +16,14 @@ from k8srun.authorization.apiresources import builtin_resource
 from k8srun.authorization.attributes import MASTERS, Attributes, Identity
 from k8srun.authorization.decision import Decision
 from k8srun.authorization.eks import EksAccess
+from k8srun.authorization.model import RBAC_GROUP, Binding
 from k8srun.authorization.modes import Authorizer, Modes, modes
 from k8srun.authorization.rbac import Rbac
 from k8srun.distribution import Distribution
 from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING
 from k8srun.snapshot import Need, Snapshot
 from k8srun.text import visible
+from k8srun.x509.gotext import quote
 
 NEEDS = tuple(Need.objects(kind) for kind in (ROLE, CLUSTER_ROLE, ROLE_BINDING, CLUSTER_ROLE_BINDING))
 """What every answer rests on."""
@@ -102,63 +104,59 @@ class Authorization:
         """The answer to a request of exactly this identity (see `Identity.as_authenticated`)."""
         if MASTERS in identity.groups:
             return Decision(True, authorizer=MASTERS)
+        # A webhook may deny what a later one allows; the others that are not evaluated can only allow more.
         unknown: list[str] = [self.modes.problem] if self.modes.problem else []
         more: list[str] = []
+        reason = ""
         for authorizer in self.modes.authorizers:
-            if authorizer.type == "Webhook":
-                # It may deny what a later one allows.
+            if authorizer.type == "RBAC":
+                grant, dangling = self.rbac.ask(identity, request)
+                if grant is not None:
+                    allowed = None if unknown else True
+                    return Decision(allowed, False, grant.reason, "RBAC", grant, tuple(unknown), _warnings(request))
+                reason = self._missing(dangling) if dangling else ""
+            elif authorizer.type == "Webhook":
                 unknown.append(f"{authorizer}: it was not asked")
             elif authorizer.type == "Node" and identity.is_node:
                 more.append("Node: what a node may do depends on the pods that are bound to it")
             elif authorizer.type == "ABAC" and authorizer.policies is None:
                 more.append(f"ABAC: {authorizer.problem}")
             else:
-                decision = self._ask(authorizer, identity, request, tuple(unknown))
-                if decision is not None:
-                    return decision
-        unknown += more
+                by, why = _allowed(authorizer, identity, request)
+                if by:
+                    return Decision(None if unknown else True, reason=why, authorizer=by, unknown=tuple(unknown))
+        return self._unless_outside(identity, request, [*unknown, *more], reason)
+
+    def _unless_outside(self, identity: Identity, request: Attributes, unknown: list[str], reason: str) -> Decision:
+        """The answer where nobody of the chain allows a request: a no, unless something out of sight may say yes."""
         if self.eks is not None:
-            reason = self.eks.allows(identity, request)
-            if reason:
-                return Decision(True, reason=reason, authorizer="EKS access entries")
+            why = self.eks.allows(identity, request)
+            if why:
+                return Decision(True, reason=why, authorizer="EKS access entries")
             unknown += self.eks.unknown(identity, request)
         unknown += self._incomplete(request.namespace)
-        return Decision(
-            None if unknown else False,
-            reason=self._no(identity, request),
-            unknown=tuple(dict.fromkeys(unknown)),
-            warnings=(_ASSUMED,) if self.modes.assumed else (),
+        if not (unknown or reason):
+            return self._nobody
+        return replace(
+            self._nobody, allowed=None if unknown else False, reason=reason, unknown=tuple(dict.fromkeys(unknown))
         )
 
-    def _no(self, identity: Identity, request: Attributes) -> str:
-        """What the server says when nobody allows a request: which roles are missing, since 1.37 with who says it."""
-        errors = self.rbac.errors(identity, "" if request.path is not None else request.namespace)
-        if not errors:
-            return ""
-        said = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
+    @cached_property
+    def _nobody(self) -> Decision:
+        """The no of a chain in which nobody has anything to say."""
+        return Decision(False, warnings=(_ASSUMED,) if self.modes.assumed else ())
+
+    def _missing(self, dangling: Iterable[Binding]) -> str:
+        """What the server says of a denial beside missing roles, since 1.37 with who says it."""
+        errors = dict.fromkeys(
+            f"{binding.role_kind.lower()}.{RBAC_GROUP} {quote(binding.role_name)} not found" for binding in dangling
+        )
+        said = f"[{', '.join(errors)}]" if len(errors) > 1 else "".join(errors)
         return f"rbac: RBAC: {said}" if self._names_authorizers else f"RBAC: {said}"
 
     @cached_property
     def _names_authorizers(self) -> bool:
         return (server_minor(self.snapshot) or 0) >= 37
-
-    def _ask(
-        self, authorizer: Authorizer, identity: Identity, request: Attributes, unknown: tuple[str, ...]
-    ) -> Decision | None:
-        """The yes of one authorizer, UNKNOWN where one before it might have denied; None where it has no opinion."""
-        allowed = None if unknown else True
-        if authorizer.type == "RBAC":
-            grant = self.rbac.grant(identity, request)
-            if grant is not None:
-                warnings = tuple(_warnings(request))
-                return Decision(allowed, False, grant.reason, "RBAC", grant, unknown, warnings)
-        elif authorizer.type == "AlwaysAllow":
-            return Decision(allowed, authorizer="AlwaysAllow", unknown=unknown)
-        for policy in authorizer.policies or ():
-            if policy.allows(identity, request):
-                reason = f"ABAC: allowed by line {policy.line} of the policy file"
-                return Decision(allowed, reason=reason, authorizer="ABAC", unknown=unknown)
-        return None
 
     def _incomplete(self, namespace: str | None) -> Iterator[str]:
         yield from self.gaps
@@ -169,14 +167,28 @@ class Authorization:
                 yield f"{fault} (the server would refuse it)"
 
 
-def _warnings(request: Attributes) -> Iterator[str]:
+def _allowed(authorizer: Authorizer, identity: Identity, request: Attributes) -> tuple[str, str]:
+    """Which of AlwaysAllow and ABAC allows a request, and why; empty where this one has no opinion."""
+    if authorizer.type == "AlwaysAllow":
+        return "AlwaysAllow", ""
+    for policy in authorizer.policies or ():
+        if policy.allows(identity, request):
+            return "ABAC", f"ABAC: allowed by line {policy.line} of the policy file"
+    return "", ""
+
+
+def _warnings(request: Attributes) -> tuple[str, ...]:
     """What makes a yes empty: the request is allowed, and there is none like it."""
     known = builtin_resource(request.group, request.resource) if request.path is None else None
     if known is None:
-        return
+        return ()
+    found = []
     # Namespaces themselves are asked for within the namespace of their name.
     own = (request.resource, request.namespace) == ("namespaces", request.name)
     if request.namespace and not known.namespaced and not own:
-        yield f"{request.target} is cluster-scoped: no real request for it has a namespace, so that this yes is empty"
+        found.append(
+            f"{request.target} is cluster-scoped: no real request for it has a namespace, so that this yes is empty"
+        )
     if request.subresource and request.subresource not in known.subresources:
-        yield f"{known.name} have no subresource {visible(request.subresource, limit=80)}: is it a name?"
+        found.append(f"{known.name} have no subresource {visible(request.subresource, limit=80)}: is it a name?")
+    return tuple(found)

@@ -51,8 +51,8 @@ def permission_changes(old: Authorization, new: Authorization) -> Changes:
 def _scopes(rbac: Rbac) -> dict[Scope, list[Grant]]:
     found: dict[Scope, list[Grant]] = {}
     for binding in rbac.bindings:
-        for grant in rbac.grants_by((binding, subject) for subject in binding.subjects):
-            found.setdefault((grant.subject, binding.namespace), []).append(grant)
+        for subject in dict.fromkeys(binding.subjects):
+            found.setdefault((subject, binding.namespace), []).extend(rbac.grants_by(binding, subject))
     return found
 
 

@@ -197,7 +197,7 @@ def bound(rbac: Rbac) -> Iterator[tuple[Binding, Subject, list[Grant]]]:
     for binding in rbac.bindings:
         for subject in binding.subjects:
             if not is_system(binding, subject):
-                yield binding, subject, list(rbac.grants_by([(binding, subject)]))
+                yield binding, subject, list(rbac.grants_by(binding, subject))
 
 
 def shown(value: object) -> str:

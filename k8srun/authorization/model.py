@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from k8srun.x509.gotext import quote
+
 RBAC_GROUP = "rbac.authorization.k8s.io"
 ALL = "*"
 
@@ -132,8 +134,8 @@ class Grant:
         bound = f"{binding.name}/{binding.namespace}" if binding.namespace else binding.name
         who = f"{subject.name}/{subject.namespace}" if subject.kind == "ServiceAccount" else subject.name
         return (
-            f"RBAC: allowed by {binding.kind} {quoted(bound)} of {binding.role_kind} {quoted(binding.role_name)}"
-            f" to {subject.kind} {quoted(who)}"
+            f"RBAC: allowed by {binding.kind} {quote(bound)} of {binding.role_kind} {quote(binding.role_name)}"
+            f" to {subject.kind} {quote(who)}"
         )
 
     def __str__(self) -> str:
@@ -153,8 +155,3 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.message}"
-
-
-def quoted(text: str) -> str:
-    """As Go's `%q` for what object and user names usually hold."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -105,12 +105,11 @@ class _Search:
 
     def dangling(self) -> Iterator[NearMiss]:
         """Bindings of the identity whose role is gone."""
-        for held in self.rbac.held(self.identity):
-            for binding, _ in held.in_namespace(self.request.namespace):
-                if self.rbac.role_of(binding) is None:
-                    role = f"{binding.role_kind} {visible(binding.role_name, limit=100)}"
-                    message = f"{_shown(binding)} gives the {role}, which does not exist"
-                    yield NearMiss(Miss.DANGLING_ROLE, message, binding=binding)
+        for binding, _, role in self.rbac.bound(self.identity, self.request.namespace):
+            if role is None:
+                missing = f"{binding.role_kind} {visible(binding.role_name, limit=100)}"
+                message = f"{_shown(binding)} gives the {missing}, which does not exist"
+                yield NearMiss(Miss.DANGLING_ROLE, message, binding=binding)
 
     def held(self) -> Iterator[NearMiss]:
         """What the identity itself holds, and which one thing is different."""

@@ -16,7 +16,7 @@ from k8srun.snapshot import JsonObject, Snapshot, object_key
 from k8srun.text import visible
 
 BOOTSTRAP = "kubernetes.io/bootstrapping"
-_SUBJECT_GROUPS = {"User": RBAC_GROUP, "Group": RBAC_GROUP, "ServiceAccount": ""}
+_SUBJECTS = frozenset({"User", "Group", "ServiceAccount"})
 
 
 class MalformedError(Exception):
@@ -81,7 +81,7 @@ class Reader:
         if not isinstance(subject, Mapping):
             raise MalformedError(f"{place} is not a mapping")
         kind, name, own = subject.get("kind"), subject.get("name"), subject.get("namespace")
-        if kind not in _SUBJECT_GROUPS:
+        if kind not in _SUBJECTS:
             raise MalformedError(f"{place}.kind {_shown(kind)} is not User, Group or ServiceAccount")
         if not isinstance(name, str) or not name:
             raise MalformedError(f"{place}.name is missing or not a string")
@@ -137,7 +137,9 @@ def _cluster_roles(snapshot: Snapshot, reader: Reader) -> Sequence[Role]:
         given.append(Aggregating(role, labels, selectors))
     done = materialised(given)
     for name in done.unsettled:
-        message = "aggregation never settles: its ClusterRoles select each other"
+        message = (
+            "its rules depend on the order of writing: ClusterRoles that aggregate each other have rules of their own"
+        )
         reader.faults.append(Fault(f"ClusterRole {visible(name, limit=300)}", "", message))
     return done.roles
 

@@ -54,12 +54,7 @@ def permissions_of(authorization: Authorization, identity: Identity, namespace: 
     for grant in rbac.grants_of(identity, namespace):
         ways.setdefault((grant.namespace, grant.rule), []).append(grant)
     rules = tuple(Effective(where, rule, tuple(ways[where, rule])) for where, rule in sorted(ways, key=_order))
-    bound = (
-        binding
-        for held in rbac.held(identity)
-        for binding, _ in (held.everywhere() if namespace is None else held.in_namespace(namespace))
-    )
-    dangling = tuple(dict.fromkeys(binding for binding in bound if rbac.role_of(binding) is None))
+    dangling = tuple(dict.fromkeys(binding for binding, _, role in rbac.bound(identity, namespace) if role is None))
     everything = MASTERS in identity.groups or any(
         item.type == "AlwaysAllow" for item in authorization.modes.authorizers
     )

@@ -5,36 +5,19 @@ Source: kubernetes `plugin/pkg/auth/authorizer/rbac/rbac.go`, `pkg/registry/rbac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import cached_property
 
 from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.matching import allows
-from k8srun.authorization.model import RBAC_GROUP, Binding, Fault, Grant, Role, Rule, Subject, quoted
+from k8srun.authorization.model import Binding, Fault, Grant, Role, Rule, Subject
 from k8srun.authorization.parse import Parsed, parse
 from k8srun.snapshot import Snapshot
 
-Bound = tuple[Binding, Subject]
+Bound = tuple[Binding, Subject, Role | None]
 RoleKey = tuple[str, str]
-
-
-@dataclass(slots=True)
-class Held:
-    """The bindings of one user name or group: those that hold everywhere, and those of each namespace."""
-
-    cluster: list[Bound] = field(default_factory=list)
-    namespaced: dict[str, list[Bound]] = field(default_factory=dict)
-
-    def in_namespace(self, namespace: str) -> Iterator[Bound]:
-        yield from self.cluster
-        if namespace:
-            yield from self.namespaced.get(namespace, ())
-
-    def everywhere(self) -> Iterator[Bound]:
-        yield from self.cluster
-        for bound in self.namespaced.values():
-            yield from bound
+Held = dict[str, list[Bound]]
+"""The bindings of one user name or group, by namespace: those that hold everywhere stand at the empty one."""
 
 
 class Rbac:
@@ -50,15 +33,18 @@ class Rbac:
         self.roles: dict[RoleKey, Role] = {(role.namespace, role.name): role for role in parsed.roles}
         self.bindings = parsed.bindings
         self.faults: tuple[Fault, ...] = parsed.faults
-        self.users: dict[str, Held] = {}
-        self.groups: dict[str, Held] = {}
+        self._users: dict[str, Held] = {}
+        self._groups: dict[str, Held] = {}
         for binding in parsed.bindings:
-            for subject in binding.subjects:
+            role = self.role_of(binding)
+            for subject in dict.fromkeys(binding.subjects):
                 holders, name = (
-                    (self.groups, subject.name) if subject.kind == "Group" else (self.users, subject.username)
+                    (self._groups, subject.name) if subject.kind == "Group" else (self._users, subject.username)
                 )
+                # A ServiceAccount without a namespace is nobody.
                 if name:
-                    _hold(holders.setdefault(name, Held()), binding, subject)
+                    held = holders.setdefault(name, {})
+                    held.setdefault(binding.namespace, []).append((binding, subject, role))
 
     @staticmethod
     def of(snapshot: Snapshot) -> Rbac:
@@ -70,68 +56,69 @@ class Rbac:
         key = binding.role_key
         return None if key is None else self.roles.get(key)
 
+    def bound(self, identity: Identity, namespace: str | None) -> list[Bound]:
+        """The bindings of an identity with the subject that names it and their role (None = it does not exist).
+
+        Those that hold everywhere come first, as the server asks them; of each kind those of the user's own name.
+
+        Args:
+            namespace: what counts there; empty = what counts at the cluster scope; None = everything, everywhere.
+        """
+        everywhere: list[Bound] = []
+        within: list[Bound] = []
+        holders = [self._users.get(identity.user)]
+        holders += [self._groups.get(group) for group in dict.fromkeys(identity.groups)]
+        for held in filter(None, holders):
+            everywhere += held.get("", ())
+            if namespace:
+                within += held.get(namespace, ())
+            elif namespace is None:
+                within += (bound for where in held if where for bound in held[where])
+        return everywhere + within
+
+    def ask(self, identity: Identity, request: Attributes) -> tuple[Grant | None, list[Binding]]:
+        """The first grant that allows the request, cluster-wide ones first; None = RBAC has no opinion.
+
+        Beside it the bindings of the identity that lead to no role, as far as they were met.
+        """
+        dangling = []
+        for binding, _, role in self.bound(identity, request.namespace if request.path is None else ""):
+            if role is None:
+                dangling.append(binding)
+                continue
+            for rule in role.rules:
+                if allows(rule, request):
+                    return Grant(binding, _named(binding, identity), role, rule), dangling
+        return None, dangling
+
     def grant(self, identity: Identity, request: Attributes) -> Grant | None:
-        """The first grant that allows the request, cluster-wide ones first; None = RBAC has no opinion."""
-        # A request for a URL has no namespace, so that only ClusterRoleBindings apply to it.
-        namespace = "" if request.path is not None else request.namespace
-        for held in self.held(identity):
-            for binding, subject in held.cluster:
-                rule = self._matching(binding, request)
-                if rule is not None:
-                    return self._grant(binding, subject, rule)
-            for binding, subject in held.namespaced.get(namespace, ()) if namespace else ():
-                rule = self._matching(binding, request)
-                if rule is not None:
-                    return self._grant(binding, subject, rule)
-        return None
-
-    def errors(self, identity: Identity, namespace: str) -> tuple[str, ...]:
-        """What the server appends to a denial: the roles that bindings of the identity name and that do not exist."""
-        found = (
-            f"{binding.role_kind.lower()}.{RBAC_GROUP} {quoted(binding.role_name)} not found"
-            for held in self.held(identity)
-            for binding, _ in held.in_namespace(namespace)
-            if self.role_of(binding) is None
-        )
-        return tuple(dict.fromkeys(found))
-
-    def held(self, identity: Identity) -> Iterator[Held]:
-        """What the identity holds: by its user name, then by each of its groups."""
-        found = self.users.get(identity.user)
-        if found is not None:
-            yield found
-        for group in dict.fromkeys(identity.groups):
-            found = self.groups.get(group)
-            if found is not None:
-                yield found
+        """The first grant that allows the request; None = RBAC has no opinion."""
+        return self.ask(identity, request)[0]
 
     def grants_of(self, identity: Identity, namespace: str | None = None) -> Iterator[Grant]:
         """Every rule that the identity holds, by every way to it.
 
         Args:
-            namespace: what counts there; empty = what counts at the cluster scope; None = everything, everywhere.
+            namespace: as for `bound`.
         """
-        for held in self.held(identity):
-            bound = held.everywhere() if namespace is None else held.in_namespace(namespace)
-            yield from self.grants_by(bound)
+        for binding, subject, _ in self.bound(identity, namespace):
+            yield from self.grants_by(binding, subject)
 
-    def grants_by(self, bound: Iterable[Bound]) -> Iterator[Grant]:
-        """The grants of bindings: each rule of the role that they lead to."""
-        for binding, subject in bound:
-            role = self.role_of(binding)
-            for rule in role.rules if role else ():
-                # A RoleBinding never grants URLs.
-                if not (rule.urls and binding.namespace):
-                    yield Grant(binding, subject, role, rule)  # type: ignore[arg-type]
+    def grants_by(self, binding: Binding, subject: Subject) -> Iterator[Grant]:
+        """What a binding grants to one of its subjects: each rule of the role that it leads to."""
+        role = self.role_of(binding)
+        for rule in role.rules if role else ():
+            # A RoleBinding never grants URLs.
+            if not (rule.urls and binding.namespace):
+                yield Grant(binding, subject, role, rule)  # type: ignore[arg-type]
 
     def rules_of(self, identity: Identity, namespace: str = "") -> tuple[Rule, ...]:
         """What the server holds against a role that the identity wants to write or to bind in a namespace.
 
         URLs of a ClusterRole count here even where a RoleBinding gives it, although no request for them is allowed.
         """
-        bound = (binding for held in self.held(identity) for binding, _ in held.in_namespace(namespace))
-        roles = (self.role_of(binding) for binding in bound)
-        return tuple(dict.fromkeys(rule for role in roles if role for rule in role.rules))
+        bound = self.bound(identity, namespace)
+        return tuple(dict.fromkeys(rule for _, _, role in bound if role for rule in role.rules))
 
     @cached_property
     def bindings_of_role(self) -> dict[RoleKey, dict[str, list[Binding]]]:
@@ -148,21 +135,11 @@ class Rbac:
         """The bindings whose role does not exist."""
         return tuple(binding for binding in self.bindings if self.role_of(binding) is None)
 
-    def _matching(self, binding: Binding, request: Attributes) -> Rule | None:
-        role = self.role_of(binding)
-        if role is not None:
-            for rule in role.rules:
-                if allows(rule, request):
-                    return rule
-        return None
 
-    def _grant(self, binding: Binding, subject: Subject, rule: Rule) -> Grant:
-        return Grant(binding, subject, self.roles[binding.role_key], rule)  # type: ignore[index]
-
-
-def _hold(held: Held, binding: Binding, subject: Subject) -> None:
-    bound = (binding, subject)
-    if binding.namespace:
-        held.namespaced.setdefault(binding.namespace, []).append(bound)
-    else:
-        held.cluster.append(bound)
+def _named(binding: Binding, identity: Identity) -> Subject:
+    """The first subject of a binding that names the identity: the one that the server tells of."""
+    return next(
+        subject
+        for subject in binding.subjects
+        if (subject.name in identity.groups if subject.kind == "Group" else subject.username == identity.user)
+    )

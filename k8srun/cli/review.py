@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,9 +11,9 @@ from typing import Any
 
 import click
 
-from k8srun.authorization.attributes import read_review
 from k8srun.authorization.chain import Authorization
 from k8srun.authorization.nearmisses import near_misses
+from k8srun.authorization.reviews import read_review
 from k8srun.authorization.whocan import Finder
 from k8srun.cli.authorization_documents import grant_document, near_miss_document
 from k8srun.cli.authorization_options import eks_option, read_authorization
@@ -51,13 +52,17 @@ def review(*, as_authenticated: bool, eks_file: Path | None, sources: SourceOpti
 
 
 def _lines() -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers; of one that is too long its beginning."""
+    """The lines that are not blank, with their numbers; of one that is too long its beginning.
+
+    A byte order mark, with which Windows begins a file, is no part of the first.
+    """
     number = 0
     while line := sys.stdin.buffer.readline(MAX_LINE + 1):
         number += 1
         rest = line
         while not rest.endswith(b"\n") and len(rest) > MAX_LINE and (rest := sys.stdin.buffer.readline(MAX_LINE + 1)):
             pass
+        line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
         if line.strip():
             yield number, line
 
@@ -98,4 +103,4 @@ class _Answerer:
             status["k8srun.dev/unknown"] = list(decision.unknown)
         if decision.warnings:
             status["k8srun.dev/warnings"] = list(decision.warnings)
-        return {"schema": SCHEMA, **asked, "status": status}
+        return {"schema": SCHEMA, **asked, "status": status} | {"schema": SCHEMA}

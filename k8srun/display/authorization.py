@@ -108,7 +108,7 @@ def dangers(authorization: Authorization, *, system: bool) -> pd.DataFrame:
         for subject in binding.subjects:
             if is_system(binding, subject) and not system:
                 continue
-            for grant in authorization.rbac.grants_by([(binding, subject)]):
+            for grant in authorization.rbac.grants_by(binding, subject):
                 for danger in dangerous(grant):
                     severity = danger.severity_of(grant)
                     key = (str(subject), danger.power, binding.namespace, f"{binding} → {grant.role}")

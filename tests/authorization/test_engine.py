@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from k8srun.authorization.asking import request_of
-from k8srun.authorization.attributes import Attributes, Identity, read_review, review_of
+from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.escalation import may_write_role
 from k8srun.authorization.model import Role, Rule
+from k8srun.authorization.reviews import read_review, review_of
 from k8srun.errors import InputError
 from k8srun.kinds import CLUSTER_ROLE_BINDING
 from k8srun.snapshot import Area, Gap, GapReason, ServerInfo, Snapshot
@@ -105,6 +106,17 @@ def test_a_proof_names_binding_role_and_rule_and_speaks_as_the_server_does():
     assert str(decision.proof) == 'RoleBinding shop/b → ClusterRole reader → get pods in API group ""'
 
 
+def test_a_reason_names_the_cluster_wide_binding_and_its_first_subject_that_fits_as_the_server_does():
+    jane = Identity("jane", ("dev", "a\nb"))
+    here = binding("shop", "here", "ClusterRole reader", "User jane")
+    everywhere = binding("", "everywhere", "ClusterRole reader", "Group ops", "Group a\nb", "User jane")
+
+    decision = authorization(READER, here, everywhere).review(jane, get_pods())
+    assert decision.reason == (
+        'RBAC: allowed by ClusterRoleBinding "everywhere" of ClusterRole "reader" to Group "a\\nb"'
+    )
+
+
 def test_a_dangling_reference_grants_nothing_and_shows_in_the_reason():
     items = (
         binding("shop", "a", "Role gone", "User jane"),
@@ -166,6 +178,14 @@ def test_reviews_are_read_and_written_without_loss():
         assert read_review(review_of(identity, request)) == (identity, request)
 
 
+def test_the_groups_of_a_review_are_those_of_its_version():
+    spec = {"user": "jane", "groups": ["dev"], "group": ["system:masters"], "resourceAttributes": {"verb": "get"}}
+
+    assert read_review({"apiVersion": "authorization.k8s.io/v1", "spec": spec})[0].groups == ("dev",)
+    assert read_review({"spec": spec})[0].groups == ("dev",)
+    assert read_review({"apiVersion": "authorization.k8s.io/v1beta1", "spec": spec})[0].groups == ("system:masters",)
+
+
 @pytest.mark.parametrize(
     "review",
     [
@@ -176,6 +196,17 @@ def test_reviews_are_read_and_written_without_loss():
         {"spec": {"user": "jane", "groups": "dev", "resourceAttributes": {}}},
         {"spec": {"user": "jane", "resourceAttributes": {"verb": ["get"]}}},
         {"kind": "Pod", "spec": {"user": "jane", "resourceAttributes": {}}},
+        {"apiVersion": "v1", "spec": {"user": "jane", "resourceAttributes": {}}},
+        {"apiVersion": "authorization.k8s.io/v1", "spec": {"group": ["dev"], "resourceAttributes": {}}},
+        {"apiVersion": "authorization.k8s.io/v1beta1", "spec": {"groups": ["dev"], "resourceAttributes": {}}},
+        {"spec": {"user": "jane", "extra": {"a": "b"}, "resourceAttributes": {}}},
+        {"spec": {"user": "jane", "uid": 5, "resourceAttributes": {}}},
+        {"spec": {"user": "jane", "resourceAttributes": {"version": 1}}},
+        {"spec": {"user": "jane", "resourceAttributes": {"fieldSelector": {}}}},
+        {"spec": {"user": "jane", "resourceAttributes": {"labelSelector": {"rawSelector": "a", "requirements": [{}]}}}},
+        {"kind": "LocalSubjectAccessReview", "spec": {"user": "jane", "resourceAttributes": {"verb": "get"}}},
+        {"kind": "LocalSubjectAccessReview", "metadata": {"namespace": "shop"},
+         "spec": {"user": "jane", "resourceAttributes": {"namespace": "stock"}}},
     ],
 )  # fmt: skip
 def test_what_the_server_would_refuse_as_a_review_is_refused(review):

@@ -145,6 +145,20 @@ def test_aggregation_goes_through_chains_and_around_cycles():
     assert asked.rbac.faults == ()
 
 
+def test_rules_of_their_own_in_roles_that_aggregate_each_other_are_no_yes_and_no_no():
+    asked = authorization(
+        cluster_role("one", rule("get", "pods"), select={"in": "one"}, labels={"in": "two"}),
+        cluster_role("two", ADMIN, select={"in": "two"}, labels={"in": "one"}),
+        cluster_role("alone", ADMIN, select={"in": "alone"}),
+        *(binding("", name, f"ClusterRole {name}", f"User {name}") for name in ("one", "two", "alone")),
+    )
+
+    answers = {name: asked.review(Identity(name), GET_PODS).allowed for name in ("one", "two")}
+    assert answers == {"one": None, "two": None}
+    assert [fault.resource for fault in asked.rbac.faults] == ["ClusterRole one", "ClusterRole two"]
+    assert asked.rbac.roles["", "alone"].rules == ()
+
+
 @pytest.mark.parametrize(
     "rule_of_aggregation",
     ["x", {"clusterRoleSelectors": "x"}, {"clusterRoleSelectors": ["x"]},

@@ -72,6 +72,14 @@ def test_a_malformed_line_gets_an_error_in_its_place(file, line):
     assert "status" in last
 
 
+def test_a_byte_order_mark_crlf_and_a_schema_of_its_own_are_no_trouble(file):
+    line = {**json.loads(asked("jane", "get", "pods")), "schema": "mine"}
+    result = invoke("review", "--snapshot", file, given=b"\xef\xbb\xbf" + json.dumps(line).encode() + b"\r\n")
+
+    answer = json.loads(result.stdout)
+    assert (answer["schema"], answer["status"]["allowed"]) == ("k8srun.dev/review/v1", True)
+
+
 def test_a_line_that_never_ends_is_refused_and_the_next_is_answered(file):
     given = b'{"spec": "' + b"x" * 3_000_000 + b'"}\n' + asked("jane", "get", "pods").encode()
     broken, answer = [

@@ -8,7 +8,7 @@ from typing import Any
 import urllib3
 
 from k8srun.authorization.abac import read_policies
-from k8srun.authorization.attributes import review_of
+from k8srun.authorization.reviews import review_of
 from k8srun.codec import encode, parse_json
 from tests.authorization.generated import Generated
 from tests.controlplane.pki import SERVER

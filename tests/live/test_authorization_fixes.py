@@ -11,7 +11,7 @@ import pytest
 
 from k8srun.apply import Journal, Options, apply, preview
 from k8srun.assessment.symptoms import diagnose
-from k8srun.authorization.attributes import Attributes, Identity, review_of
+from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.dangers import DANGERS
 from k8srun.authorization.denials.case import Case, World
 from k8srun.authorization.denials.diagnosis import DIAGNOSIS_NEEDS
@@ -22,6 +22,7 @@ from k8srun.authorization.fixes.impact import impact
 from k8srun.authorization.fixes.needed import needed
 from k8srun.authorization.fixes.options import Way, propose
 from k8srun.authorization.fixes.plans import grant_plan
+from k8srun.authorization.reviews import review_of
 from k8srun.change import AnswerState, ChangeStatus
 from k8srun.kinds import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING, SERVICE_ACCOUNT
 from k8srun.lab import incidents

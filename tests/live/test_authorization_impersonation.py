@@ -9,8 +9,9 @@ import pytest
 import urllib3
 import yaml
 
-from k8srun.authorization.attributes import Attributes, Identity, review_of
+from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.escalation import constrained_impersonation_requests, impersonation_requests
+from k8srun.authorization.reviews import review_of
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 LIST = Attributes("list", "", "configmaps", namespace="default")
