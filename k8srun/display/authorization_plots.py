@@ -9,6 +9,7 @@ from textwrap import shorten, wrap
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from k8srun.authorization.paths import GOAL, AttackPath
 from k8srun.authorization.permissions import AccessMatrix
@@ -68,13 +69,9 @@ def graph(paths: Sequence[AttackPath]) -> tuple[Figure, str]:
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_title(f"Ways to {GOAL}", loc="left", fontsize=10)
-    places = _places(layers, height)
+    boxes = {name: _box(axes, name, place) for name, place in _places(layers, height).items()}
     for (start, end), action in edges.items():
-        _arrow(axes, places[start], places[end], action)
-    for name, (x, y) in places.items():
-        colour = _GOAL_COLOUR if name == GOAL else _STEP_COLOUR
-        box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour}
-        axes.text(x, y, _lines(name, 34), ha="center", va="center", fontsize=7.5, parse_math=False, bbox=box)
+        _arrow(axes, boxes[start], boxes[end], action)
     axes.set_xlim(-0.5, max(len(layers) - 0.5, 0.5))
     axes.set_ylim(-0.6, height - 0.4)
     return figure, _paths_said(paths)
@@ -138,13 +135,20 @@ def _places(layers: Sequence[Sequence[str]], height: int) -> dict[str, tuple[flo
     return places
 
 
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], action: str) -> None:
-    style = {"arrowstyle": "-|>", "color": _LINE, "shrinkA": 60, "shrinkB": 60, "lw": 0.9}
-    axes.annotate("", end, start, arrowprops=style)
-    x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-    axes.text(
-        x, y, _lines(action, 30), ha="center", va="center", fontsize=6.5, color=_TEXT, parse_math=False, bbox=_PLAIN
-    )
+def _box(axes: Axes, name: str, place: tuple[float, float]) -> Text:
+    colour = _GOAL_COLOUR if name == GOAL else _STEP_COLOUR
+    box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour}
+    return axes.text(*place, _lines(name, 34), ha="center", va="center", fontsize=7.5, parse_math=False, bbox=box)
+
+
+def _arrow(axes: Axes, start: Text, end: Text, action: str) -> None:
+    """From the edge of one box to the edge of the other, however wide their texts are."""
+    ends = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 0, "shrinkB": 1}
+    (x, y), (to_x, to_y) = start.get_position(), end.get_position()
+    axes.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "-|>", "color": _LINE, "lw": 0.9, **ends})
+    middle = ((x + to_x) / 2, (y + to_y) / 2)
+    said = _lines(action, 30)
+    axes.text(*middle, said, ha="center", va="center", fontsize=6.5, color=_TEXT, parse_math=False, bbox=_PLAIN)
 
 
 def _named(members: Sequence[str], most: int) -> str:

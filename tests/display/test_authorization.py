@@ -74,6 +74,25 @@ def test_the_graph_joins_those_who_go_the_same_way():
     assert "301 subjects" in said
 
 
+def test_every_arrow_of_the_graph_begins_and_ends_at_a_box():
+    minter = binding("shop", "minter", "Role mint", "User a-person-with-a-rather-long-name@example.com")
+    found = authorization(
+        cluster_role("cluster-admin", ADMIN), role("shop", "mint", rule("create", "serviceaccounts/token")),
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": "shop"}}, minter,
+        binding("", "strong", "ClusterRole cluster-admin", "ServiceAccount shop/robot"),
+    )  # fmt: skip
+    figure, _said = graph(attack_paths(found.rbac, found.snapshot).paths)
+    figure.canvas.draw()
+    texts = figure.axes[0].texts
+    boxes = [text.get_bbox_patch().get_window_extent() for text in texts if text.get_bbox_patch()]
+    arrows = [text.arrow_patch for text in texts if getattr(text, "arrow_patch", None)]
+    assert arrows
+    for arrow in arrows:
+        [[tail, *_, head], *_] = [path.vertices for path in arrow._get_path_in_displaycoord()[0]]
+        for end in (tail, head):
+            assert any(box.padded(4).contains(*end) for box in boxes)
+
+
 def test_a_graph_without_paths_says_so():
     _figure, said = graph(())
     assert said.endswith("Nobody has one.")
