@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import string
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography import x509
 
 from k8srun.certificates.causes import CAUSES
@@ -160,6 +163,20 @@ def test_an_incident_may_change_the_control_planes_flags_and_the_mirror_pod_foll
 
     assert "hostNetwork: false" in (lab.node_root / "etc/kubernetes/manifests/etcd.yaml").read_text()
     assert mirror["spec"]["hostNetwork"] is False
+
+
+def test_a_token_says_what_the_servers_own_say(tmp_path: Path) -> None:
+    lab = build(tmp_path / "lab", "expired-token", NOW)
+    config = yaml.safe_load(lab.kubeconfig.read_text())
+    payload = config["users"][0]["user"]["token"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+    assert claims.keys() >= {"aud", "exp", "iat", "iss", "kubernetes.io", "nbf", "sub"}
+    (account,) = (
+        item for item in objects_of(lab)
+        if item["kind"] == "ServiceAccount" and item["metadata"]["name"] == "deployer"
+    )  # fmt: skip
+    assert claims["kubernetes.io"]["serviceaccount"] == {"name": "deployer", "uid": account["metadata"]["uid"]}
 
 
 @pytest.mark.parametrize(

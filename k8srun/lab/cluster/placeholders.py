@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from k8srun.codec import encode
 from k8srun.errors import InputError
-from k8srun.lab.cluster.identity import timestamp
+from k8srun.lab.cluster.identity import timestamp, uid
 from k8srun.pki.issuing import Pair, Pki
 from k8srun.pki.kubeconfigs import base64_text
 from k8srun.pki.spec import moment
@@ -101,8 +101,20 @@ _ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
 def _token(pki: Pki, **claims: Any) -> str:
-    """A service account's token as kube-apiserver signs it; only its claims are of interest."""
-    said = {"iss": _ISSUER, "sub": "system:serviceaccount:platform:deployer", **claims}
+    """A service account's token as kube-apiserver signs it for `kubectl create token`."""
+    subject = claims.get("sub", "system:serviceaccount:platform:deployer")
+    namespace, name = subject.split(":")[2:]
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": namespace, "name": name}}
+    begins = claims.get("nbf", claims["exp"] - timedelta(days=1))
+    said = {
+        "aud": [_ISSUER],
+        "iat": begins,
+        "iss": _ISSUER,
+        "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": uid(account)}},
+        "nbf": begins,
+        "sub": subject,
+        **claims,
+    }
     claims = {name: int(value.timestamp()) if isinstance(value, datetime) else value for name, value in said.items()}
     signed = ".".join(_base64_url(encode(part)) for part in ({"alg": "RS256"}, claims))
     signature = pki.service_account_key.sign(signed.encode(), PKCS1v15(), SHA256())
