@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from dataclasses import dataclass
 
@@ -34,6 +35,13 @@ _REDUCED = "REDUCED "
 _REDUCED_KEY = re.compile(
     rb"(?m)^(?:sha256 ([0-9a-f]{64}) ?([A-Za-z0-9._-]{0,20}(?: [A-Za-z0-9._-]{1,20})?)|(encrypted))\s*$"
 )
+# What Go, and so Kubernetes, passes over as if it were not there.
+_HEADERS = re.compile(rb"(?:[ \t]*\r?\n)?((?:[^\n:]*:[^\n]*\n)*)(.*)", re.DOTALL)
+_LINE_END = re.compile(rb"[ \t]*(?:\r?\n|\Z)")
+_MISPLACED = "BEGIN and END do not stand on lines of their own: Kubernetes passes over the block"
+_MARKED = "a byte order mark stands before BEGIN: Kubernetes passes over the block (save the file without it)"
+_HEADED = "lines with a colon stand below BEGIN: Kubernetes passes over such a certificate"
+_LABELLED = "a certificate that is not labelled CERTIFICATE: Kubernetes passes over it"
 _ENCRYPTED = "encrypted with a passphrase: which certificate it belongs to cannot be told"
 _UNREADABLE_KEY = "malformed or unsupported private key"
 
@@ -93,6 +101,8 @@ def _not_pem(data: bytes) -> str:
         return "empty"
     if head.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "an HTML or XML page, not PEM (an error page saved in its place?)"
+    if data[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+        return "text in UTF-16, not PEM: save it as UTF-8"
     if _is_base64_of_pem(data):
         return "base64 of a PEM file: encoded once too often"
     return "no PEM block found"
@@ -108,25 +118,38 @@ def _is_base64_of_pem(data: bytes) -> bool:
 def _read_block(match: re.Match[bytes], line: int) -> PemBlock:
     written = match.group(1).decode()
     label = written.removeprefix(_REDUCED)
-    end = match.group(3)
-    if end is None:
-        return PemBlock(label, line, error="truncated: no END line")
-    if end != match.group(1):
-        return PemBlock(label, line, error=f"ends as {end.decode()}: two blocks run into each other")
+    headers, text = _HEADERS.fullmatch(match.group(2)).groups()  # type: ignore[union-attr]  # it takes every text
+    if error := _flaw(match) or _passed_over(label, headers):
+        return PemBlock(label, line, error=error)
     if label.endswith("PRIVATE KEY"):
         read = _read_private_key if label == written else _read_reduced_key
         return read(label, match.group(0), line)
     try:
-        der = base64.b64decode(_body(match.group(2)), validate=True)
+        der = base64.b64decode(text.translate(None, b" \t\r\n"), validate=True)
     except (binascii.Error, ValueError):
         return PemBlock(label, line, error="not valid base64")
     return _read_der(label, der, line)
 
 
-def _body(text: bytes) -> bytes:
-    """The base64 text without white space and without the RFC 1421 headers that some tools write."""
-    lines = (line for line in text.split(b"\n") if b":" not in line) if b":" in text else (text,)
-    return b"".join(b"".join(line.split()) for line in lines)
+def _flaw(match: re.Match[bytes]) -> str:
+    """Why a block is none, because of how it begins and ends; empty if it is one."""
+    data, start, body, end = match.string, match.start(), match.group(2), match.group(3)
+    if end is None:
+        return "truncated: no END line"
+    if end != match.group(1):
+        return f"ends as {end.decode()}: two blocks run into each other"
+    if data.endswith(codecs.BOM_UTF8, 0, start):
+        return _MARKED
+    begins_a_line = data[max(start - 1, 0) : start] in {b"", b"\n"} and _LINE_END.match(body)
+    ends_a_line = body.endswith(b"\n") and _LINE_END.match(data, match.end())
+    return "" if begins_a_line and ends_a_line else _MISPLACED
+
+
+def _passed_over(label: str, headers: bytes) -> str:
+    """Why Go takes a block that is one for no certificate; empty if it does, or if it is of another kind."""
+    if label not in CERTIFICATE_LABELS:
+        return ""
+    return _LABELLED if label != "CERTIFICATE" else _HEADED if headers else ""
 
 
 def _read_der(label: str, der: bytes, line: int) -> PemBlock:

@@ -1,7 +1,6 @@
 """X.509 certificates as plain data: what `openssl x509 -text` shows, named as Go and Kubernetes name it.
 
-Parsing is `cryptography`'s. Where it refuses an extension the rest of the certificate is read all the same, and the
-reason is in `Certificate.unreadable`.
+Parsing is `cryptography`'s. What it refuses is told in `Certificate.unreadable`, and the rest is read all the same.
 """
 
 from __future__ import annotations
@@ -21,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from k8srun.errors import InputError
 from k8srun.x509.distinguished import DistinguishedName, read_name
-from k8srun.x509.extensions import NameConstraints, Notes, read_extensions
+from k8srun.x509.extensions import NameConstraints, read_extensions
 from k8srun.x509.frame import Frame
 from k8srun.x509.keys import key_type, public_key_sha256
+from k8srun.x509.notes import Notes
 
 # The library warns of what is odd (a serial number of 0, a long name) where it reads it all the same; here it is data.
 warnings.filterwarnings("ignore", module=r"k8srun\.x509\.certificate$")

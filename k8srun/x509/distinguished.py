@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from k8srun.x509.frame import elements
+from k8srun.x509.frame import elements, is_too_long
 
 _PLAIN = re.compile(r"[\w:.@*-]*")
 # The string types that Go reads and what each may hold; the library reads more.
@@ -64,6 +64,8 @@ def read_name(der: bytes, load: Callable[[], x509.Name]) -> DistinguishedName:
         value = attribute.value if isinstance(attribute.value, str) else attribute.value.hex()
         label = _NAME_ORDER.get(attribute.oid)
         if label is None:
+            if is_too_long(attribute.oid.dotted_string):
+                refused = "x509: invalid RDNSequence: invalid attribute type"
             other.append(f"{attribute.rfc4514_attribute_name}={_escape(value)}")
         else:
             known.setdefault(label, []).append(value)

@@ -14,13 +14,19 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from k8srun.x509.frame import elements
+from k8srun.x509.frame import is_too_long
 from k8srun.x509.gonames import Doubtful, is_domain, parse_mailbox, uri_host
 from k8srun.x509.gotext import parse_ip, quote
+from k8srun.x509.notes import Notes
+from k8srun.x509.policies import (
+    read_inhibit_any_policy,
+    read_policies,
+    read_policy_constraints,
+    read_policy_mappings,
+)
 
 _SAN = "2.5.29.17"
 _NAME_CONSTRAINTS = "2.5.29.30"
-_SEQUENCE, _OBJECT_IDENTIFIER = 0x30, 0x06
 
 # Names as Go's KeyUsage prints them, in the order of the bits, and the library's.
 _KEY_USAGES = (
@@ -70,27 +76,6 @@ class NameConstraints:
     unsupported: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Notes:
-    """What Go makes of the extensions besides their values; of several reasons the first stands.
-
-    Attributes:
-        refused: why Go's parser refuses the certificate, in its words.
-        doubtful: why it cannot be told whether it does.
-    """
-
-    refused: str = ""
-    doubtful: str = ""
-
-    def refuse(self, reason: str) -> None:
-        if not self.refused and not self.doubtful:
-            self.refused = reason
-
-    def doubt(self, reason: str) -> None:
-        if not self.refused and not self.doubtful:
-            self.doubtful = reason
-
-
 def read_extensions(extensions: x509.Extensions, notes: Notes) -> dict[str, Any]:
     """The fields of a `Certificate` that its extensions give."""
     fields: dict[str, Any] = {}
@@ -102,6 +87,8 @@ def read_extensions(extensions: x509.Extensions, notes: Notes) -> dict[str, Any]
         reader = _READERS.get(number)
         if reader:
             fields.update(reader(extension, notes))
+        elif is_too_long(number):
+            notes.refused = notes.refused or "x509: malformed extension OID field"
         if critical and (reader is None or _is_left_unread(number, fields)):
             unhandled.append(number)
     fields["unhandled_critical"], fields["extensions"] = tuple(unhandled), tuple(seen)
@@ -177,8 +164,10 @@ def _read_basic_constraints(extension: x509.Extension[x509.BasicConstraints], _:
     return {"has_basic_constraints": True, "is_ca": value.ca, "path_length": value.path_length}
 
 
-def _read_extended_key_usage(extension: x509.Extension[x509.ExtendedKeyUsage], _: Notes) -> dict[str, Any]:
+def _read_extended_key_usage(extension: x509.Extension[x509.ExtendedKeyUsage], notes: Notes) -> dict[str, Any]:
     numbers = [oid.dotted_string for oid in extension.value]
+    if any(number not in EXTENDED_KEY_USAGES and is_too_long(number) for number in numbers):
+        notes.refuse("x509: invalid extended key usages")
     return {"extended_key_usages": tuple(EXTENDED_KEY_USAGES.get(number, number) for number in numbers)}
 
 
@@ -199,6 +188,8 @@ def _read_aia(extension: x509.Extension[x509.AuthorityInformationAccess], notes:
         notes.refuse("x509: authority info access incorrectly marked critical")
     urls: dict[x509.ObjectIdentifier, list[str]] = {}
     for access in extension.value:
+        if is_too_long(access.access_method.dotted_string):
+            notes.refuse("x509: invalid authority info access")
         if isinstance(access.access_location, x509.UniformResourceIdentifier):
             urls.setdefault(access.access_method, []).append(access.access_location.value)
     return {
@@ -210,39 +201,6 @@ def _read_aia(extension: x509.Extension[x509.AuthorityInformationAccess], notes:
 def _read_crl_urls(extension: x509.Extension[x509.CRLDistributionPoints], _: Notes) -> dict[str, Any]:
     names = (name for point in extension.value for name in point.full_name or ())
     return {"crl_urls": tuple(name.value for name in names if isinstance(name, x509.UniformResourceIdentifier))}
-
-
-def _read_policies(extension: x509.Extension[x509.CertificatePolicies], notes: Notes) -> dict[str, Any]:
-    numbers = tuple(policy.policy_identifier.dotted_string for policy in extension.value)
-    if len(set(numbers)) != len(numbers):
-        notes.refuse("x509: invalid certificate policies")
-    return {"policies": numbers}
-
-
-def _read_policy_constraints(extension: x509.Extension[x509.PolicyConstraints], _: Notes) -> dict[str, Any]:
-    return {"require_explicit_policy": extension.value.require_explicit_policy}
-
-
-def _read_inhibit_any_policy(extension: x509.Extension[x509.InhibitAnyPolicy], _: Notes) -> dict[str, Any]:
-    return {"inhibit_any_policy": extension.value.skip_certs}
-
-
-def _read_policy_mappings(extension: x509.Extension[x509.UnrecognizedExtension], notes: Notes) -> dict[str, Any]:
-    if not _are_mappings(extension.value.value):
-        notes.refuse("x509: invalid policy mappings extension")
-    return {"has_policy_mappings": True}
-
-
-def _are_mappings(der: bytes) -> bool:
-    """Whether they begin as pairs of object identifiers; what follows the two of a pair Go does not look at."""
-    try:
-        (outer, *content), *_ = elements(der)
-        pairs = [(tag, list(elements(der, *pair))[:2]) for tag, *pair in elements(der, *content)]
-    except ValueError:
-        return False
-    return outer == _SEQUENCE and all(
-        tag == _SEQUENCE and [kind for kind, *_ in pair] == [_OBJECT_IDENTIFIER] * 2 for tag, pair in pairs
-    )
 
 
 def _read_name_constraints(extension: x509.Extension[x509.NameConstraints], notes: Notes) -> dict[str, Any]:
@@ -288,11 +246,11 @@ _READERS: dict[str, Callable[[Any, Notes], dict[str, Any]]] = {
     "2.5.29.19": _read_basic_constraints,
     _NAME_CONSTRAINTS: _read_name_constraints,
     "2.5.29.31": _read_crl_urls,
-    "2.5.29.32": _read_policies,
-    "2.5.29.33": _read_policy_mappings,
+    "2.5.29.32": read_policies,
+    "2.5.29.33": read_policy_mappings,
     "2.5.29.35": _read_aki,
-    "2.5.29.36": _read_policy_constraints,
+    "2.5.29.36": read_policy_constraints,
     "2.5.29.37": _read_extended_key_usage,
-    "2.5.29.54": _read_inhibit_any_policy,
+    "2.5.29.54": read_inhibit_any_policy,
     "1.3.6.1.5.5.7.1.1": _read_aia,
 }

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 _INDEFINITE = 0x80  # a length that BER allows and DER does not
 
+_LARGEST_PART, _SHORT = 2**31 - 1, 9
+
 
 class Frame(NamedTuple):
     """Parts of a certificate, each with its tag and length.
@@ -68,3 +70,8 @@ def _content(der: bytes, start: int) -> tuple[int, int]:
         begin += size & 0x7F
         size = int.from_bytes(der[start + 2 : begin], "big")
     return begin, begin + size
+
+
+def is_too_long(number: str) -> bool:
+    """Whether Go reads no such object identifier (dotted), except where it stands for a policy."""
+    return any(len(part) > _SHORT and int(part) > _LARGEST_PART for part in number.split("."))

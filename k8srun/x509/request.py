@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from k8srun.errors import InputError
 from k8srun.x509.distinguished import read_name
-from k8srun.x509.extensions import Notes, read_extensions
+from k8srun.x509.extensions import read_extensions
 from k8srun.x509.frame import elements
 from k8srun.x509.keys import key_type, public_key_sha256
+from k8srun.x509.notes import Notes
 
 _ASKED = ("dns_names", "ip_addresses", "uris", "emails", "is_ca", "key_usages", "extended_key_usages")
 

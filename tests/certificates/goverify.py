@@ -78,6 +78,13 @@ class GoVerify:
             "Usage": usage,
             "Time": now.isoformat(),
         }
+        return self._answer(request)
+
+    def certificates_in(self, bundle: bytes) -> list[str]:
+        """The fingerprints of the certificates that Go takes from a PEM bundle."""
+        return self._answer({"Bundle": _base64(bundle)})["chains"][0] or []
+
+    def _answer(self, request: dict[str, Any]) -> Any:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()

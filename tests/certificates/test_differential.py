@@ -19,6 +19,7 @@ from k8srun.x509 import Certificate, MalformedCertificate
 from tests.certificates import der
 from tests.certificates.goverify import GoVerify
 from tests.certificates.model import (
+    EXTENDED_KEY_USAGE,
     INHIBIT_ANY,
     NAME_CONSTRAINTS,
     NOW,
@@ -27,6 +28,7 @@ from tests.certificates.model import (
     POLICY_CONSTRAINTS,
     POLICY_MAPPINGS,
     SAN,
+    SERVER_AUTH,
     SKI,
     Entry,
     Key,
@@ -189,6 +191,37 @@ def test_an_odd_rsa_key_is_judged_as_in_go(go: GoVerify, algorithm: bytes, modul
         both = Both(go, chain[0], [chain[-1].issuer or chain[-1]])
         assert not both.unknown
         assert both.disagreement() == {}
+
+
+LONG = "1.2.4294967296"
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        (EXTENDED_KEY_USAGE, der.extended_key_usage(SERVER_AUTH, LONG)),
+        (LONG, b"x"),
+        ("1.3.6.1.5.5.7.1.1", der.sequence(der.sequence(der.oid(LONG), der.uri("http://x/")))),
+        (POLICIES, der.policies(LONG)),
+        (POLICY_CONSTRAINTS, der.policy_constraints(2**63)),
+        (POLICY_MAPPINGS, der.sequence(der.sequence(der.oid("1.2.3")))),
+        (POLICY_MAPPINGS, der.sequence(der.sequence(der.oid("1.2.3"), der.oid("1.2.4"), b"\0"))),
+        (POLICY_MAPPINGS, b""),
+        (INHIBIT_ANY, der.integer(2**63)),
+    ],
+)
+def test_numbers_that_are_too_large_are_refused_where_go_refuses_them(go: GoVerify, number: str, value: bytes) -> None:
+    root = authority("kubernetes", key("P-256"))
+    end = leaf("x", key("P-256", 1), root)
+    end.extend(number, value)
+    assert Both(go, end, [root]).disagreement() == {}
+
+
+def test_an_attribute_with_a_number_that_is_too_large_is_refused_as_in_go(go: GoVerify) -> None:
+    root = authority("kubernetes", key("P-256"))
+    end = leaf("x", key("P-256", 1), root)
+    end.subject = der.name((LONG, "x"))
+    assert Both(go, end, [root]).disagreement() == {}
 
 
 generated = functools.partial(

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -17,8 +18,10 @@ import (
 	"time"
 )
 
-// request holds certificates as DER (base64 in JSON). Usage is "server" or "client".
+// request holds certificates as DER (base64 in JSON). Usage is "server" or "client". With a Bundle (PEM) nothing else is
+// asked but which certificates are in it.
 type request struct {
+	Bundle        []byte
 	Leaf          []byte
 	Roots         [][]byte
 	Intermediates [][]byte
@@ -73,6 +76,9 @@ func main() {
 }
 
 func verify(asked request) answer {
+	if asked.Bundle != nil {
+		return answer{OK: true, Chains: fingerprints([][]*x509.Certificate{bundled(asked.Bundle)})}
+	}
 	leaf, err := x509.ParseCertificate(asked.Leaf)
 	if err != nil {
 		return answer{Message: err.Error(), Error: "Malformed"}
@@ -102,6 +108,19 @@ func verify(asked request) answer {
 		return answer{Message: err.Error(), Error: nameOf(err)}
 	}
 	return answer{OK: true, Chains: fingerprints(chains)}
+}
+
+// bundled is what x509.CertPool.AppendCertsFromPEM takes in.
+func bundled(bundle []byte) (found []*x509.Certificate) {
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" || len(block.Headers) != 0 {
+			continue
+		}
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+			found = append(found, certificate)
+		}
+	}
+	return found
 }
 
 func nameOf(err error) string {
