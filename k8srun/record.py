@@ -15,9 +15,12 @@ from typing import Any
 
 from k8srun.change import Outcome
 from k8srun.checks import CheckResult
+from k8srun.codec import decode
 from k8srun.diagnosis import Diagnosis
+from k8srun.errors import InputError
 from k8srun.findings import Finding, Severity, Verdict
 from k8srun.snapshot import Gap, ServerInfo
+from k8srun.text import visible
 
 RECORD_SCHEMA = "k8srun.dev/run/v1"
 RESULT_VARIABLE = "K8SRUN_RESULT"
@@ -81,6 +84,30 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """The findings of a run against those of the run before it: of the same runbook, parameters and cluster.
+
+    Attributes:
+        run, started: id and time of the earlier run.
+        new: fingerprints of the findings that the earlier run had not.
+        gone: findings of the earlier run that are no more.
+        unseen: findings of the earlier run whose check could not see everything this time: gone, or still there.
+        still: how many findings were there already.
+    """
+
+    run: str
+    started: datetime
+    new: tuple[str, ...] = ()
+    gone: tuple[Finding, ...] = ()
+    unseen: tuple[Finding, ...] = ()
+    still: int = 0
+
+    def __str__(self) -> str:
+        unseen = f", {len(self.unseen)} could not be looked for" if self.unseen else ""
+        return f"{len(self.new)} new, {len(self.gone)} gone, {self.still} still there{unseen}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run, as `run.json` holds it.
 
@@ -96,6 +123,7 @@ class RunRecord:
         exit_code: what the command returned for it.
         tool: version of k8srun.
         result: what the notebook found; None when it did not get to its end.
+        since: its findings against those of the run before it; None without findings or without such a run.
     """
 
     schema: str
@@ -112,8 +140,22 @@ class RunRecord:
     exit_code: int | None = None
     tool: str = ""
     result: RunResult | None = None
+    since: Since | None = None
 
     @property
     def seconds(self) -> float | None:
         """Wall time; None while it runs."""
         return (self.finished - self.started).total_seconds() if self.finished else None
+
+
+def parse_record(data: bytes, *, where: str) -> RunRecord:
+    """The record that a `run.json` holds.
+
+    Raises:
+        InputError: it is not one, or one of another version.
+    """
+    record = decode(data, RunRecord, where=where)
+    if record.schema != RECORD_SCHEMA:
+        told = visible(record.schema, limit=80)
+        raise InputError(f"its schema is {told}; this k8srun reads {RECORD_SCHEMA}", where=where)
+    return record

@@ -6,7 +6,7 @@ cluster. The fragments carry classes and no styles: `STYLE` is put once into the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache, singledispatch
 from importlib.resources import files
@@ -18,7 +18,7 @@ from k8srun.change import AnswerState, ChangeStatus, Outcome, Preview, Validatio
 from k8srun.checks import CheckResult
 from k8srun.controlplane.distribution import Distribution
 from k8srun.diagnosis import CauseStatus, Diagnosis
-from k8srun.findings import Severity, Verdict
+from k8srun.findings import Finding, Severity, Verdict
 from k8srun.lab import Lab
 from k8srun.permission import roles_for
 from k8srun.plan import Plan
@@ -26,6 +26,7 @@ from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural, visible
 
 _PACKAGE = "k8srun.display"
+_MOST_AT_ONCE = 25  # findings; of more, the low ones are folded away
 
 
 @cache
@@ -119,7 +120,8 @@ def _(value: Outcome, view: str = "") -> str:
 def _(value: tuple, view: str = "") -> str:  # type: ignore[type-arg]
     """Several of one type as one table; `view` says what an empty tuple would have been."""
     if value and isinstance(value[0], CheckResult):
-        return render("checks.html.j2", groups=by_verdict(value))
+        first, folded = _by_weight(value)
+        return render("checks.html.j2", groups=by_verdict(value), first=first, folded=folded)
     if value and isinstance(value[0], Gap):
         return render("gaps.html.j2", gaps=value)
     if not value:
@@ -133,6 +135,15 @@ def by_verdict(results: Sequence[CheckResult]) -> list[tuple[Verdict, list[Check
     ranked = sorted(results, key=lambda result: (-_worst(result).rank, result.check))
     groups = [(verdict, [result for result in ranked if result.verdict is verdict]) for verdict in order]
     return [(verdict, members) for verdict, members in groups if members]
+
+
+def _by_weight(results: Iterable[CheckResult]) -> tuple[list[Finding], list[Finding]]:
+    """The findings that are shown at once, the worst first, and those that a long list is folded without."""
+    found = [finding for result in results for finding in result.findings]
+    found.sort(key=lambda one: (-one.severity.rank, one.check, one.resource))
+    weighty = [one for one in found if one.severity.rank > Severity.LOW.rank]
+    at_once = len(weighty) if weighty and len(found) > _MOST_AT_ONCE else len(found)
+    return found[:at_once], found[at_once:]
 
 
 def _worst(result: CheckResult) -> Severity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,10 +14,13 @@ from markupsafe import Markup
 
 from k8srun import __version__
 from k8srun.atomic import write_atomically
-from k8srun.codec import decode
-from k8srun.display.html import environment, fragment, style
-from k8srun.findings import Verdict
-from k8srun.record import RunRecord, RunStatus
+from k8srun.checks import CheckResult
+from k8srun.diagnosis import CauseStatus, Diagnosis
+from k8srun.display.html import environment, fragment, style, when
+from k8srun.errors import ExitCode
+from k8srun.findings import Finding, Verdict
+from k8srun.record import RunRecord, RunStatus, parse_record
+from k8srun.runbook import RunbookKind
 from k8srun.text import plural
 
 
@@ -30,7 +34,7 @@ def write_report(folder: Path) -> Path:
     # Not at the top: loading nbconvert takes longer than all the rest of the command line.
     from k8srun.report.notebook import body  # noqa: PLC0415
 
-    record = decode((folder / "run.json").read_bytes(), RunRecord, where=str(folder / "run.json"))
+    record = parse_record((folder / "run.json").read_bytes(), where=str(folder / "run.json"))
     notebook = folder / "notebook.ipynb"
     target = folder / "report.html"
     html = page(
@@ -38,7 +42,9 @@ def write_report(folder: Path) -> Path:
         title=f"{record.title} — {record.result.cluster if record.result else 'no result'}",
         record=record,
         headline=headline(record),
-        unchecked=_unchecked(record),
+        new=_new(record),
+        checked=tuple(result for result in _checks(record) if result.verdict is not Verdict.UNKNOWN),
+        unchecked=[result for result in _checks(record) if result.verdict is Verdict.UNKNOWN],
         notebook=Markup(body(notebook)) if notebook.exists() else "",  # noqa: S704 - sanitized by `body`
     )
     write_atomically(target, html.encode(), mode=0o644)
@@ -80,19 +86,34 @@ def headline(record: RunRecord) -> str:
     confirmed = [cause.title for diagnosis in record.result.diagnoses for cause in diagnosis.confirmed]
     parts = []
     if record.result.diagnoses:
-        parts.append("; ".join(confirmed) or "No cause could be proven.")
+        parts.append("; ".join(confirmed) or _unproven(record.result.diagnoses))
     if record.result.checks:
         counts = record.result.severities()
         said = ", ".join(f"{count} {severity}" for severity, count in counts.items())
         parts.append(f"{plural(sum(counts.values()), 'finding')}{f' ({said})' if said else ''}")
+    if record.since:
+        parts.append(f"{record.since} since {when(record.since.started)}")
+    if record.kind == RunbookKind.REMEDIATE and not record.result.changes:
+        parts.append("Nothing was changed: this is a preview.")
     return " · ".join(parts) or "Finished."
 
 
-def _unchecked(record: RunRecord) -> list[tuple[str, str]]:
-    """What got no answer, and why: checks that are UNKNOWN."""
-    if record.result is None:
+def _unproven(diagnoses: Sequence[Diagnosis]) -> str:
+    if any(diagnosis.symptom and not diagnosis.recognised for diagnosis in diagnoses):
+        return "The message is not one that is known."
+    still_open = any(cause.status is CauseStatus.OPEN for diagnosis in diagnoses for cause in diagnosis.causes)
+    return "No cause could be proven." if still_open else "Every known cause is ruled out."
+
+
+def _new(record: RunRecord) -> list[Finding]:
+    """The findings that the run before it had not."""
+    if record.result is None or record.since is None:
         return []
-    return [(result.title, result.reason) for result in record.result.checks if result.verdict is Verdict.UNKNOWN]
+    return [finding for finding in record.result.findings if finding.fingerprint in record.since.new]
+
+
+def _checks(record: RunRecord) -> tuple[CheckResult, ...]:
+    return record.result.checks if record.result else ()
 
 
 @cache
@@ -105,7 +126,15 @@ def _environment() -> Environment:
     made = environment("k8srun.report")
     made.filters["fragment"] = lambda value, view="": Markup(fragment(value, view))  # noqa: S704 - escaped there
     made.filters["duration"] = duration
+    made.filters["ended"] = _ended
     return made
+
+
+def _ended(record: RunRecord) -> str:
+    """How a status is coloured: green is for what is clean, not for a run that found something."""
+    if record.status is not RunStatus.SUCCEEDED:
+        return "k8s-fail"
+    return "k8s-pass" if record.exit_code == ExitCode.CLEAN else ""
 
 
 def duration(seconds: float | None) -> str:

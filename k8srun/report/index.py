@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from k8srun.atomic import write_atomically
-from k8srun.codec import decode
 from k8srun.errors import InputError
 from k8srun.findings import Severity
-from k8srun.record import RunRecord
+from k8srun.record import RunRecord, parse_record
 from k8srun.report.html import headline, page
 
 
@@ -37,7 +36,7 @@ def write_index(out: Path, *, now: datetime | None = None) -> Path:
     broken: list[tuple[str, str]] = []
     for path in sorted(out.glob("*/run.json")):
         try:
-            rows.append(_row(decode(path.read_bytes(), RunRecord, where=path.name), path.parent, moment))
+            rows.append(_row(parse_record(path.read_bytes(), where=path.name), path.parent, moment))
         except (OSError, InputError) as error:
             broken.append((path.parent.name, str(error)))
     rows.sort(key=lambda row: row.record.started, reverse=True)

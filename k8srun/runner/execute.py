@@ -14,6 +14,7 @@ from k8srun.codec import decode
 from k8srun.errors import InputError
 from k8srun.record import RECORD_SCHEMA, RunRecord, RunResult, RunStatus
 from k8srun.runbook import Runbook
+from k8srun.runner.earlier import with_since
 from k8srun.runner.folder import new_id, open_folder, save_notebook, save_record
 from k8srun.runner.job import CELL, LOG, OUTPUT, REPORT, RESULT, Job, WorkerReport
 from k8srun.runner.outcome import Outcome, Thresholds, Traces, exit_code, judge
@@ -69,7 +70,7 @@ def execute(request: Request, out: Path, limits: Limits, stop: Event) -> Run:
     )
     try:
         with open_folder(out, record) as folder:
-            record = _finished(record, *_run(request, folder, limits, stop), limits)
+            record = with_since(_finished(record, *_run(request, folder, limits, stop), limits), out)
             save_record(folder, record)
     except OSError as error:
         outcome = Outcome(RunStatus.FAILED, f"the run could not be recorded: {_why(error)}")

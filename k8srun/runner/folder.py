@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from k8srun.atomic import write_atomically
-from k8srun.codec import decode, encode, parse_json, pretty
+from k8srun.codec import encode, parse_json, pretty
 from k8srun.errors import ExitCode, InputError
-from k8srun.record import RunRecord, RunStatus
+from k8srun.record import RunRecord, RunStatus, parse_record
 from k8srun.runbook import INJECTED_TAG, source, tags
 from k8srun.scrub import scrub
 
@@ -72,7 +72,7 @@ def read_record(folder: Path) -> RunRecord:
     """
     path = folder / RECORD
     try:
-        return decode(path.read_bytes(), RunRecord, where=str(path))
+        return parse_record(path.read_bytes(), where=str(path))
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from k8srun.checks import CheckResult
+from k8srun.diagnosis import CauseStatus
 from k8srun.errors import InputError
-from k8srun.record import RunStatus
-from k8srun.report.html import write_report
+from k8srun.findings import Severity, Verdict
+from k8srun.record import RunStatus, Since
+from k8srun.report.html import headline, write_report
 from k8srun.report.index import write_index
 from tests.report.records import HOSTILE, START, record, write_run
 
@@ -34,6 +38,65 @@ def test_the_page_gives_conclusions_then_evidence_then_what_was_not_checked_then
 def test_an_unknown_check_stands_under_what_could_not_be_checked_with_its_reason(folder):
     html = write_report(folder).read_text()
     assert "Keys are private" in text_of(html, "<h2>What could not be checked</h2>", "<h2>How to fix</h2>")
+
+
+def test_an_unknown_check_is_said_once(folder):
+    assert write_report(folder).read_text().count("Keys are private") == 1
+
+
+def test_of_many_findings_the_low_ones_are_folded_away(tmp_path):
+    run = record()
+    [high, low] = run.result.findings
+    many = CheckResult("MANY", "Many", Severity.LOW, Verdict.FAIL, tuple([low] * 40))
+    checks = (CheckResult("ONE", "One", Severity.HIGH, Verdict.FAIL, (high,)), many)
+    html = write_report(
+        write_run(tmp_path / "many", replace(run, result=replace(run.result, checks=checks)))
+    ).read_text()
+    first, summary, folded = html.partition("40 more findings</summary>")
+    assert summary
+    assert (first.count("Secret shop/web"), first.count("Secret shop/old"), folded.count("Secret shop/old")) == (
+        1,
+        0,
+        40,
+    )
+
+
+def test_the_preview_of_a_change_is_open_and_says_that_nothing_was_changed(tmp_path):
+    run = record()
+    preview = replace(run, kind="remediate", result=replace(run.result, diagnoses=(), checks=()))
+    html = write_report(write_run(tmp_path / "preview", preview)).read_text()
+    assert "Nothing was changed: this is a preview." in html
+    assert '<details class="notebook" open>' in html
+
+
+def test_what_is_new_and_gone_since_the_last_run_stands_first(tmp_path):
+    run = record()
+    [high, low] = run.result.findings
+    gone = replace(high, resource="Secret shop/renewed", fingerprint="")
+    unseen = replace(high, resource="Secret shop/hidden", fingerprint="")
+    told = Since("20261121-x509", START - timedelta(days=1), (low.fingerprint,), (gone,), (unseen,), 1)
+    html = write_report(write_run(tmp_path / "second", replace(run, since=told))).read_text()
+    assert "1 new, 1 gone, 1 still there, 1 could not be looked for since 2026-11-21 03:00 UTC" in html
+    section = text_of(html, "<h2>Since the last run</h2>", "<h2>Conclusions</h2>")
+    places = [section.index(words) for words in ("Secret shop/old", ">Gone<", "renewed", "Could not be", "hidden")]
+    assert places == sorted(places)
+    assert "Secret shop/web" not in section, "what is still there is not told again"
+
+
+@pytest.mark.parametrize(
+    ("recognised", "status", "words"),
+    [
+        (False, CauseStatus.OPEN, "The message is not one that is known."),
+        (True, CauseStatus.OPEN, "No cause could be proven."),
+        (True, CauseStatus.RULED_OUT, "Every known cause is ruled out."),
+    ],
+)
+def test_without_a_confirmed_cause_the_headline_says_which_of_the_reasons_it_is(recognised, status, words):
+    run = record()
+    [diagnosis] = run.result.diagnoses
+    causes = tuple(replace(cause, status=status) for cause in diagnosis.causes)
+    other = replace(diagnosis, recognised=recognised, causes=causes)
+    assert headline(replace(run, result=replace(run.result, diagnoses=(other,), checks=()))) == words
 
 
 def test_code_is_hidden_and_plots_keep_their_alternative_text(folder):
@@ -97,6 +160,13 @@ def test_a_label_of_a_megabyte_does_not_make_the_page_huge(tmp_path, visit):
 
 
 @pytest.mark.browser
+def test_a_narrow_window_does_not_scroll_sideways(folder, visit):
+    visit.page.set_viewport_size({"width": 360, "height": 800})
+    page = visit.open(write_report(folder))
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.browser
 def test_tables_sort_by_a_click_on_their_heading_and_by_the_keyboard(folder, visit):
     page = visit.open(write_report(folder))
     head = page.locator("table:has(th:text('Severity')) th").first
@@ -131,6 +201,15 @@ def test_the_index_lists_runs_newest_first_and_a_broken_record_apart(tmp_path):
     assert "5 days ago" in html
     assert "torn" in text_of(html, "<h2>Not readable</h2>", "<footer>")
     assert 'href="run-1/report.html"' in html
+
+
+def test_a_record_of_another_version_or_program_is_listed_as_unreadable(tmp_path):
+    write_run(tmp_path / "newer", replace(record(), schema="k8srun.dev/run/v2"))
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "run.json").write_text("[]")
+    html = write_index(tmp_path).read_text()
+    assert "its schema is k8srun.dev/run/v2; this k8srun reads k8srun.dev/run/v1" in html
+    assert "foreign" in text_of(html, "<h2>Not readable</h2>", "<footer>")
 
 
 def test_an_index_of_no_runs_says_how_to_begin(tmp_path):
