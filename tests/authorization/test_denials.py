@@ -34,6 +34,17 @@ WRAPPED = {
     "Argo CD": f"one or more objects failed to apply, reason: {CORE}",
     "Terraform": "╷\n│ Error: " + CORE.replace(" in API group", "\n│ in API group") + "\n│\n│   with kubernetes_pod.web,\n╵",
     "a colourful terminal": f"\x1b[31mError\x1b[0m: {CORE}",
+    "a container's log": json.dumps({"log": json.dumps({"level": "error", "error": CORE}) + "\n", "stream": "stderr"}),
+    "Ansible": json.dumps({"msg": f"Failed: b'{json.dumps(STATUS)}'"}),
+    "kube-rs": f'ApiError: {CORE}: Forbidden (ErrorResponse {{ status: "Failure", message: {quote(CORE)}, code: 403 }})',
+    "fabric8": f"KubernetesClientException: Failure executing: GET at: https://10.96.0.1/api/v1/pods. Message: {CORE}."
+    f" Received status: Status(apiVersion=v1, code=403, kind=Status, message={CORE}, reason=Forbidden).",
+    "a table": '"x","' + CORE.replace('"', '""') + '"',
+    "a web page": CORE.replace('"', "&#34;"),
+    "another keyboard": CORE.replace(' "', " „").replace('"', "“"),
+    "plain quotation marks": CORE.replace('"', "'"),
+    "a chat": f"> Error from server (Forbidden): {CORE}".replace(" in API", "\n> in API"),
+    "a text broken inside of a word": CORE.replace("resource", "reso\nurce"),
     "a text wrapped by a terminal": f"Error from server (Forbidden): {CORE}".replace(" resource ", "\nresource "),
 }  # fmt: skip
 
@@ -88,6 +99,7 @@ def test_what_the_server_escaped_for_html_is_read_back_and_the_reason_is_left_al
 
 
 def test_a_name_with_quotation_marks_is_read_whole():
+    assert read(CORE.replace('"jane"', r'"CORP\jane"')).identity.user == r"CORP\jane"
     assert read(CORE.replace('"jane"', r'"ja\"ne\\ \u00e9"')).identity.user == 'ja"ne\\ é'
     named = read(r'pods "a\"b \\" is forbidden: ' + CORE.partition(": ")[2].replace("list", "get"))
     assert named.request.name == 'a"b \\'
@@ -113,6 +125,7 @@ KINDS = {
     DenialKind.CLOUD: 'Error from server (Forbidden): pods is forbidden: Required one of ["container.pods.list"]'
     " permission(s).",
     DenialKind.ARGO_CD: "permission denied: applications, sync, default/shop, sub: jane, iat: 2026-01-01T00:00:00Z",
+    DenialKind.CUT: CORE[:60],
     DenialKind.OTHER: 'pods "x" is forbidden: error looking up service account shop/nope: serviceaccount "nope" not found',
     DenialKind.UNAUTHENTICATED: "error: You must be logged in to the server (Unauthorized)",
 }  # fmt: skip
@@ -121,6 +134,13 @@ KINDS = {
 @pytest.mark.parametrize(("kind", "text"), KINDS.items(), ids=[kind.name for kind in KINDS])
 def test_who_refused_is_told_by_the_words(kind, text):
     assert read(text).kind is kind
+
+
+@pytest.mark.parametrize("length", range(len('pods is forbidden: User "j'), len(CORE)))
+def test_half_a_message_is_told_to_be_one_and_not_taken_for_another_refusal(length):
+    found = read(f"Error from server (Forbidden): {CORE[:length]}")
+    assert (found.kind, found.request) == (DenialKind.CUT, None)
+    assert found.identity.user in ("", "jane")
 
 
 def test_every_kind_has_a_text():

@@ -30,6 +30,8 @@ class DenialKind(StrEnum):
     POLICY = "ValidatingAdmissionPolicy"
     QUOTA = "quota"
     TERMINATING = "terminating namespace"
+    CUT = "cut off"
+    """An authorizer's, whose text is not whole: it does not say where, or what."""
     OTHER = "other"
     """A 403 whose text tells nothing more, or that an admission plugin unknown here wrote."""
     UNAUTHENTICATED = "unauthenticated"
@@ -69,4 +71,4 @@ class Denial:
     @property
     def is_about_rbac(self) -> bool:
         """Whether a grant can end it."""
-        return self.kind in {DenialKind.ACCESS, DenialKind.CREATE_CHECK, DenialKind.ESCALATION}
+        return self.kind in {DenialKind.ACCESS, DenialKind.CREATE_CHECK, DenialKind.ESCALATION, DenialKind.CUT}

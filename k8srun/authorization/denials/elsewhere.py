@@ -148,6 +148,13 @@ KINDS: Mapping[DenialKind, Elsewhere] = {
         ("kubectl get namespace NAMESPACE -o jsonpath='{.status.conditions}'",),
         _POD_REFUSED,
     ),
+    DenialKind.CUT: Elsewhere(
+        "message-cut-off",
+        "An authorizer refused it, and the message is not whole",
+        "The message says who was refused and breaks off before it says where: that decides which grant is missing.",
+        "Give the whole message, up to the namespace or `at the cluster scope`, or the event of the audit log",
+        ("kubectl auth can-i --list -n NAMESPACE",),
+    ),
     DenialKind.OTHER: Elsewhere(
         "other-refusal",
         "Something else than an authorizer refused it",
@@ -164,6 +171,6 @@ def cause_of(denial: Denial) -> Cause:
     found = KINDS[denial.kind]
     said = [Evidence(denial.message, "the message")]
     said += [Evidence(f"not held: {rule}", "the message") for rule in denial.rules[:10]]
-    # The words of an unknown plugin tell that it was not RBAC, and no more.
-    status = CauseStatus.OPEN if denial.kind is DenialKind.OTHER else CauseStatus.CONFIRMED
+    # The words of an unknown plugin tell that it was not RBAC, and no more; half a message tells even less.
+    status = CauseStatus.OPEN if denial.kind in {DenialKind.OTHER, DenialKind.CUT} else CauseStatus.CONFIRMED
     return Cause(found.cause, found.title, status, tuple(said), Fix(found.fix, found.commands, _ADMIN))

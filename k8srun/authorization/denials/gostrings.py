@@ -33,4 +33,4 @@ def _character(match: re.Match[str]) -> str:
         if (code[0] == "x" and number >= 0x80) or number > _HIGHEST:
             return "\ufffd"
         return chr(number)
-    return _NAMED.get(code, code)
+    return _NAMED.get(code, code if code in "\"\\'" else match[0])

@@ -31,7 +31,8 @@ _ESCALATION = re.compile(
     r" not currently held:(?P<rules>(?:\s*\{[^{}\n]{1,5000}\})*)(?P<reason>; resolution errors: \[[^\n]*\])?"
 )
 _RULE = re.compile(r"\{[^{}\n]{1,5000}\}")
-_NEXT_FIELD = re.compile(r"\" [A-Za-z][\w.]{0,60}=")  # of a structured log line
+# The next field of a structured log line, or what the clients of kube-rs add.
+_NEXT_FIELD = re.compile(r"\" [A-Za-z][\w.]{0,60}=|\bForbidden \(ErrorResponse \{")
 _OBJECT = re.compile(r"(?!(?:which|it|access|that|this|what)\Z)[a-z][a-z0-9.-]{1,250}")
 
 
@@ -94,6 +95,8 @@ _PATTERNS = (
     _row(DenialKind.ARGO_CD, r"permission denied: (?P<about>\w+, \w+, [^\s,]+), sub: [^\s,]*(?:, iat: \S+)?"),
     # The tail is empty: the check that exec, attach and portforward make by themselves says nothing of its own.
     _row(DenialKind.CREATE_CHECK, r"(?<=forbidden: )(?=$|\n|[\"'}])|(?<=forbidden:)(?=$|\n|[\"'}])"),
+    # What is left of an authorizer's words: nobody else begins so.
+    _row(DenialKind.CUT, rf"(?<=forbidden: )User (?:(?P<user>{QUOTED})|\")[^\n]{{0,500}}"),
     _row(
         DenialKind.OTHER,
         r"(?<=is forbidden: )(?P<reason>[^\n]+)"
@@ -204,6 +207,8 @@ def _plain(kind: DenialKind, match: re.Match[str], before: Before) -> Denial | N
     if kind is DenialKind.KUBELET:
         request = Attributes(said.get("verb", ""), "", said.get("resource", ""), said.get("subresource", ""))
         identity = Identity(said.get("user", ""))
+    elif kind is DenialKind.CUT:
+        identity = Identity(_of_server(said.get("user", "")))
     about = unquoted(said.get("about", ""))
     return Denial(kind, before.message(match), identity, request, before.target, _own(reason), about)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,8 @@ _MOST_LINES = 5000
 _TIME = re.compile(
     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?|\b[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+"
 )
+_VAGUE = frozenset({DenialKind.CUT, DenialKind.OTHER})
+_QUOTES = str.maketrans(dict.fromkeys("'`„“”‚‘’«»", '"') | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", ""))
 _BY_REASON = frozenset({DenialKind.UNAUTHENTICATED, DenialKind.OTHER})
 _RANK = {kind: number for number, kind in enumerate(DenialKind)}
 
@@ -56,11 +59,10 @@ def read_all(text: str) -> Iterator[Denial]:
         )
         if key not in found:
             found[key] = _cleaned(denial, cut)
-    specific = {denial.kind for denial in found.values()} - {DenialKind.OTHER}
-    for denial in found.values():
-        # `pods "x" is forbidden: …` is the beginning of every other one.
-        if denial.kind is not DenialKind.OTHER or not specific:
-            yield denial
+    kinds = {denial.kind for denial in found.values()}
+    # `pods "x" is forbidden: …` is the beginning of every other one, and so is `User "u" cannot …`.
+    begun = _VAGUE if kinds - _VAGUE else {DenialKind.OTHER} if DenialKind.CUT in kinds else frozenset()
+    yield from (denial for denial in found.values() if denial.kind not in begun)
 
 
 def _without(text: str, documents: Sequence[tuple[int, int, object]]) -> str:
@@ -79,6 +81,8 @@ def _of_documents(documents: Iterable[Mapping[str, Any]]) -> Iterator[Denial]:
         for said in texts(document):
             whole = said == document.get("message") and document.get("kind") == "Status"
             found = [denial for _, denial in sorted(denials(said, whole=whole), key=lambda one: one[0])]
+            # What a container wrote may be in JSON, or in quotation marks, once more.
+            found = found if any(map(_is_telling, found)) else list(_of_lines(said)) or found
             yield from (_with_details(denial, document) for denial in found)
         if document.get("kind") == "Status" and document.get("code") == 401:
             yield Denial(DenialKind.UNAUTHENTICATED, str(document.get("message") or "Unauthorized"))
@@ -86,12 +90,29 @@ def _of_documents(documents: Iterable[Mapping[str, Any]]) -> Iterator[Denial]:
 
 def _of_lines(text: str) -> Iterator[Denial]:
     """Of the raw text first, whose quotation marks can be told from escaped ones; then of the plain one."""
-    for variant in dict.fromkeys((text, normalized(text), _unwrapped(text))):
-        found = [one for window in _windows(variant) for one in denials(window)]
-        if found:
-            yield from (denial for _, denial in found)
-            if any(denial.kind is not DenialKind.OTHER for _, denial in found):
-                return
+    for variant in _variants(text):
+        found = [denial for window in _windows(variant) for _, denial in denials(window)]
+        yield from found
+        if any(map(_is_telling, found)):
+            return
+
+
+def _is_telling(denial: Denial) -> bool:
+    return denial.kind not in _VAGUE
+
+
+def _variants(text: str) -> Iterator[str]:
+    """The text as it is, and then as it was before terminals, chats, tables and keyboards had it."""
+    yield text
+    plain = normalized(text)
+    yield plain
+    if len(text) > _WINDOW:
+        return
+    yield " ".join(re.sub(r"(?m)^\s*>|[│|╷╵]", " ", plain).split())
+    requoted = html.unescape(plain).translate(_QUOTES)
+    yield requoted
+    yield requoted.replace('""', '"')
+    yield requoted.replace("\n", "")
 
 
 def _windows(text: str) -> Iterator[str]:
@@ -104,13 +125,6 @@ def _windows(text: str) -> Iterator[str]:
     wanted = [number for number, line in enumerate(lines) if _TRIGGER.search(line)]
     for number in wanted[:_MOST_LINES]:
         yield "\n".join(line[:_WINDOW] for line in lines[number : number + 3])
-
-
-def _unwrapped(text: str) -> str:
-    """A text that a terminal, a chat or Terraform's frame has wrapped, as one line."""
-    if len(text) > _WINDOW:
-        return text
-    return " ".join(re.sub(r"[│|╷╵]", " ", normalized(text)).split())
 
 
 def _of_audit_event(document: Mapping[str, Any]) -> Denial | None:
