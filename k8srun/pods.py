@@ -14,6 +14,7 @@ from k8srun.kinds import (
     JOB,
     POD,
     REPLICA_SET,
+    REPLICATION_CONTROLLER,
     STATEFUL_SET,
     Kind,
     kind_of,
@@ -21,7 +22,6 @@ from k8srun.kinds import (
 from k8srun.snapshot import JsonObject, Snapshot, object_key, resource_name
 from k8srun.text import visible
 
-REPLICATION_CONTROLLER = Kind("", "ReplicationController")
 POD_TEMPLATE = Kind("", "PodTemplate")
 
 _TEMPLATE = ("spec", "template")

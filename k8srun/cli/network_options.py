@@ -36,7 +36,8 @@ def read_network_sources(sources: SourceOptions, now: datetime) -> Snapshot:
     manifests_alone = sources.from_paths and not sources.snapshot and not sources.live
     if not manifests_alone:
         return snapshot
-    if Need.objects(NETWORK_POLICY) not in snapshot.observed:
+    policies = Need.objects(NETWORK_POLICY)
+    if policies not in snapshot.observed and not any(gap.touches(policies) for gap in snapshot.gaps):
         click.echo("k8srun: there is no NetworkPolicy among the manifests: taken for a cluster without any", err=True)
     return taken_as_complete(snapshot)
 

@@ -12,12 +12,12 @@ from k8srun.network.decision import DirectionAnswer, Verdict
 from k8srun.network.matching import Side, described
 from k8srun.network.obstacle import Obstacle
 from k8srun.network.pods import Pod
-from k8srun.network.policy import Addresses
 from k8srun.network.ports import LAST_PORT, PROTOCOLS
-from k8srun.network.question import Flow, both, families_of, flow
+from k8srun.network.question import Flow, families_of, flow
 from k8srun.network.service_obstacles import service_port
 from k8srun.network.services import Service, ServicePort
 from k8srun.network.targets import Target, behind_node_port, resolve
+from k8srun.network.translation import as_translated
 from k8srun.network.way import on_the_way
 from k8srun.network.world import World
 from k8srun.text import visible
@@ -74,6 +74,7 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
             f"{start.name} cannot open connections", where=source, do="Give one of its pods as the source."
         )
     end = behind_node_port(world, end, wanted, protocol)
+    _require_an_end_inside(world, start, end)
     pairs, more = _pairs(world, start, end, wanted, protocol)
     # Of what was met while the source was resolved only this counts: that nobody reaches its Service is no matter.
     obstacles = [*(one for one in start.obstacles if one.id in _UNSURE), *end.obstacles, *more]
@@ -84,8 +85,7 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
     obstacles += _differences([found for found, _ in flows], worst)
     if worst.verdict is Verdict.ALLOWED and any(one.id in _UNSURE for one in obstacles):
         worst = replace(worst, verdict=Verdict.UNKNOWN)
-    worst = _from_a_controller(end, _from_a_node(world, end.service, worst, protocol, number))
-    worst = _translated(world, end.service, _returned(world, end.service, worst, protocol, number), protocol, wanted)
+    worst = as_translated(world, end, worst, wanted=wanted, protocol=protocol, number=number)
     obstacles += on_the_way(world, worst, end, number)
     ordered = sorted(dict.fromkeys(obstacles), key=lambda one: not one.blocks)
     return Answer(
@@ -103,6 +103,17 @@ def ask(world: World, source: str, destination: str, *, port: str = "") -> Answe
 
 
 _ORDER = (Verdict.DENIED, Verdict.UNKNOWN, Verdict.ALLOWED)
+
+
+def _require_an_end_inside(world: World, start: Target, end: Target) -> None:
+    """Refuse a question between two ends of the outside: whatever is answered, nothing here has been asked."""
+    nodes = {address for node in world.network.nodes for address in node.addresses}
+    inside = end.service or any(isinstance(side, Pod) or side in nodes for side in (*start.sides, *end.sides))
+    if not inside and not start.obstacles and not end.obstacles:
+        raise InputError(
+            f"neither {start.name} nor {end.name} is in the cluster: no policy is asked",
+            do="Give a pod, workload or Service as one end.",
+        )
 
 
 def parse_port(text: str) -> tuple[str, str]:
@@ -209,84 +220,3 @@ def _differences(flows: Sequence[Flow], worst: Flow) -> Iterator[Obstacle]:
         yield Obstacle("differs-between-pods", message, described(worst.destination))
     if worst.denied_family:
         yield Obstacle("family-denied", f"over IPv{worst.denied_family} it is denied", described(worst.destination))
-
-
-def _from_a_node(world: World, service: Service | None, found: Flow, protocol: str, number: int) -> Flow:
-    """What holds for a client of the outside whose address a node may have replaced with its own on the way."""
-    balanced = service and not service.local and service.type in {"NodePort", "LoadBalancer"}
-    if not balanced or not isinstance(found.source, Address) or not _decided_by_block(world, found.ingress):
-        return found
-    nodes = [one for node in world.network.nodes for one in node.addresses if one.family == found.family]
-    if found.ingress.verdict is not Verdict.ALLOWED or (
-        nodes
-        and all(
-            flow(world.policies, node, found.destination, protocol, number).ingress.verdict is Verdict.ALLOWED
-            for node in nodes
-        )
-    ):
-        return found
-    said = f"{found.ingress.reason} by the client's address, in place of which the pod may see that of a node"
-    ingress = DirectionAnswer(Verdict.UNKNOWN, said, isolated_by=found.ingress.isolated_by, unknowns=(said,))
-    return replace(found, verdict=both(found.egress.verdict, Verdict.UNKNOWN), ingress=ingress)
-
-
-def _from_a_controller(end: Target, found: Flow) -> Flow:
-    """What holds for a client of the outside in whose place an Ingress's controller connects to the pods."""
-    answer = found.ingress
-    if not end.through or isinstance(found.source, Pod) or not (answer.policy or answer.isolated_by):
-        return found
-    said = f"the pods see the controller of {end.through} in place of {described(found.source)}"
-    ingress = DirectionAnswer(Verdict.UNKNOWN, said, isolated_by=answer.isolated_by, unknowns=(said,))
-    return replace(found, verdict=Verdict.UNKNOWN, ingress=ingress)
-
-
-def _returned(world: World, service: Service | None, found: Flow, protocol: str, number: int) -> Flow:
-    """What holds for a pod that is sent back to itself: that it always reaches itself is not said of a Service."""
-    pod = found.source
-    if not service or service.headless or not isinstance(pod, Pod) or pod != found.destination or pod.replicas > 1:
-        return found
-    as_others = replace(pod, replicas=2)
-    other = flow(world.policies, as_others, as_others, protocol, number)
-    if other.verdict is Verdict.ALLOWED:
-        return found
-    said = f"whether {described(pod)} reaches itself through {service.resource} in spite of policies is not defined"
-    egress, ingress = (
-        one if one.verdict is Verdict.ALLOWED else DirectionAnswer(Verdict.UNKNOWN, said, unknowns=(said,))
-        for one in (other.egress, other.ingress)
-    )
-    return replace(found, verdict=Verdict.UNKNOWN, egress=egress, ingress=ingress)
-
-
-def _translated(world: World, service: Service | None, found: Flow, protocol: str, wanted: str) -> Flow:
-    """What holds for a backend, unknown where blocks of addresses would tell the Service's own address apart.
-
-    Whether a policy sees the Service's address or the backend's is not defined.
-    """
-    if not service or service.headless or not isinstance(found.source, Pod) or not world.by_address:
-        return found
-    port = service.port(wanted, protocol)
-    for address in service.addresses if port else ():
-        if address.family != found.family or port is None:
-            continue
-        direct = flow(world.policies, found.source, address, protocol, port.number).egress
-        if direct.verdict is found.egress.verdict or not _decided_by_block(world, direct, found.egress):
-            continue
-        said = (
-            f"towards the backend it is {found.egress.verdict}, towards the Service's own address {address}"
-            f" {direct.verdict}: which of the two a network plugin looks at is not defined"
-        )
-        egress = DirectionAnswer(Verdict.UNKNOWN, said, isolated_by=found.egress.isolated_by, unknowns=(said,))
-        verdict = both(egress.verdict, found.ingress.verdict)
-        return Flow(verdict, found.source, found.destination, egress, found.ingress, found.family)
-    return found
-
-
-def _decided_by_block(world: World, *answers: DirectionAnswer) -> bool:
-    """Whether a rule that decided one of them names blocks of addresses."""
-    places = {(one.policy, one.rule) for one in answers if one.rule}
-    return any(
-        (policy.resource, rule.path) in places and any(isinstance(peer, Addresses) for peer in rule.peers or ())
-        for policy in world.network.policies
-        for rules in policy.rules.values()
-        for rule in rules
-    )

@@ -197,5 +197,7 @@ def _next(case: Case, causes: tuple[Cause, ...]) -> Iterator[str]:
     looks = (look for cause in causes if cause.status is CauseStatus.OPEN for look in cause.look_at)
     yield from list(dict.fromkeys(looks))[:_NEXT]
     if case.answer is None and not (case.places.api_server or case.places.probe):
+        asked = quote(ends.source or "NAMESPACE/POD"), quote(ends.destination or "NAMESPACE/SERVICE")
+        yield f"k8srun reach {' '.join(asked)} --port {quote(ends.port or 'PORT')} --context NAME  # what policies say"
         more = given or "-p source=NAMESPACE/POD -p destination=NAMESPACE/SERVICE -p port=PORT"
         yield f"k8srun run {RUNBOOK} --context NAME {more}  # the same, with both ends"

@@ -50,14 +50,13 @@ def selects_nothing(check: Check, snapshot: Snapshot, _now: datetime) -> Iterato
 def peer_matches_nothing(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator[Finding]:
     """Peers that mean no pod."""
     space = Space(network_with_policies(snapshot))
-    for policy, rule, index, peer in _pod_peers(space.network):
+    for policy, rule, peer in _pod_peers(space.network):
         if not space.members(peer).maybe:
-            place = f"{rule.path} element {index + 1}"
             yield check.finding(
                 policy.resource,
-                f"{place} matches no pod: it means {peer}",
-                Evidence(f"means {peer}", f"{policy.resource} {place}"),
-                key=place,
+                f"{rule.path} has an element that matches no pod: it means {peer}",
+                Evidence(f"means {peer}", f"{policy.resource} {rule.path}"),
+                key=f"{rule.path} {peer}",
             )
 
 
@@ -144,7 +143,7 @@ def namespace_name(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator
     """Namespaces selected by a label that none has, with the name of one as its value."""
     network = network_with_policies(snapshot)
     present = {key for labels in network.namespaces.values() for key in labels.values}
-    for policy, rule, index, peer in _pod_peers(network):
+    for policy, rule, peer in _pod_peers(network):
         for requirement in peer.namespaces.requirements:
             named = sorted(requirement.values & network.namespaces.keys())
             wanted = requirement.operator is Operator.IN and requirement.key not in present
@@ -153,15 +152,16 @@ def namespace_name(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator
                     policy.resource,
                     f"{rule.path} wants namespaces with {requirement}, and none has that label: {named[0]} has"
                     f" {NAMESPACE_NAME}={named[0]}",
-                    Evidence(f"{requirement.path}", f"{policy.resource} {rule.path} element {index + 1}"),
-                    key=f"{rule.path} {index}",
+                    Evidence(f"namespaceSelector.{requirement.path}", f"{policy.resource} {rule.path}"),
+                    key=f"{rule.path} {peer}",
                 )
 
 
-def _pod_peers(network: Network) -> Iterator[tuple[Policy, Rule, int, Pods]]:
+def _pod_peers(network: Network) -> Iterator[tuple[Policy, Rule, Pods]]:
+    """Every element of a rule that means pods; of equal ones the first."""
     for policy in network.policies:
         for rules in policy.rules.values():
             for rule in rules:
-                for index, peer in enumerate(rule.peers or ()):
+                for peer in dict.fromkeys(rule.peers or ()):
                     if isinstance(peer, Pods):
-                        yield policy, rule, index, peer
+                        yield policy, rule, peer

@@ -84,8 +84,8 @@ def without_default_deny(check: Check, snapshot: Snapshot, _now: datetime) -> It
             isolated = one.isolated[Direction.INGRESS]
             yield check.finding(
                 f"Namespace {one.namespace}",
-                f"has no policy that isolates every pod: {one.pods - isolated} of {one.pods} pods accept traffic from"
-                " everywhere, and so would every new one",
+                f"has no NetworkPolicy that isolates every pod: {one.pods - isolated} of {one.pods} pods, and every new"
+                " one, accept whatever no cluster-wide policy denies",
                 Evidence(f"{isolated} of {one.pods} pods isolated for ingress", f"Namespace {one.namespace}"),
             )
 
@@ -100,6 +100,8 @@ def metadata(check: Check, snapshot: Snapshot, _now: datetime) -> Iterator[Findi
         raise Undecided(network.doubts[0])
     for one in exposure(reach(network)):
         if one.metadata and not one.workload.startswith(tuple(f"{name}/" for name in _SYSTEM)):
+            if network.layers:
+                raise Undecided(f"whether {one.workload} reaches it: {network.layers[0]}")
             yield check.finding(
                 one.workload,
                 f"reaches the metadata service of the cloud ({described(one.metadata)}), which gives out credentials",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from k8srun.network.addresses import Address, Block
 from k8srun.network.connectivity import Why
 from k8srun.network.decision import Policies, Verdict
-from k8srun.network.matching import Side
+from k8srun.network.matching import Side, described
 from k8srun.network.pods import Pod
 from k8srun.network.ports import Connections
 from k8srun.network.question import flow
@@ -26,7 +26,8 @@ def reasons(policies: Policies) -> Why:
                 unknowns = (*found.egress.unknowns, *found.ingress.unknowns)
                 if found.verdict is Verdict.UNKNOWN and unknowns:
                     return "; ".join(dict.fromkeys(unknowns))
-        return _COMMON
+        missing = [described(side) for side in (source, destination) if isinstance(side, Pod) and not side.addresses]
+        return f"the addresses of {' and '.join(missing)} are not in the snapshot" if missing else _COMMON
 
     return why
 

@@ -97,6 +97,8 @@ def _service(item: JsonObject, pods: Iterable[Pod], slices: Iterable[JsonObject]
     spec = mapping(item.get("spec"))
     wanted = {str(key): value for key, value in mapping(spec.get("selector")).items() if isinstance(value, str)}
     selector = Selector(tuple(Requirement(key, Operator.IN, frozenset({value}), key) for key, value in wanted.items()))
+    slices = tuple(slices)
+    listening = {} if wanted else _ports_of_endpoints(slices)
     chosen = tuple(pod for pod in pods if wanted and selector.matches(pod.labels))
     theirs = {address for pod in chosen for address in pod.addresses}
     given = strings(spec.get("clusterIPs")) or [text(spec.get("clusterIP"))]
@@ -107,7 +109,7 @@ def _service(item: JsonObject, pods: Iterable[Pod], slices: Iterable[JsonObject]
         name,
         text(spec.get("type")) or "ClusterIP",
         selector if wanted else None,
-        tuple(_port(port) for port in mappings(spec.get("ports")) if type(port.get("port")) is int),
+        tuple(_port(port, listening) for port in mappings(spec.get("ports")) if type(port.get("port")) is int),
         tuple(address for address in map(parse_address, given) if address),
         tuple(address for address in map(parse_address, outer) if address),
         text(spec.get("externalName")),
@@ -119,14 +121,25 @@ def _service(item: JsonObject, pods: Iterable[Pod], slices: Iterable[JsonObject]
     )
 
 
-def _port(item: Mapping[str, Any]) -> ServicePort:
-    target = item.get("targetPort")
+def _port(item: Mapping[str, Any], listening: Mapping[tuple[str, str], int]) -> ServicePort:
+    name, protocol = text(item.get("name")), text(item.get("protocol")) or "TCP"
+    target = listening.get((name, protocol), item.get("targetPort"))
     number: int = item["port"]
     chosen = target if type(target) is int and 1 <= target <= LAST_PORT else text(target) or number
     if isinstance(chosen, str) and chosen.isdigit():
         chosen = int(chosen)
     on_nodes = item["nodePort"] if type(item.get("nodePort")) is int else 0
-    return ServicePort(text(item.get("name")), text(item.get("protocol")) or "TCP", number, chosen, on_nodes)
+    return ServicePort(name, protocol, number, chosen, on_nodes)
+
+
+def _ports_of_endpoints(slices: Iterable[JsonObject]) -> dict[tuple[str, str], int]:
+    """By name and protocol of a Service's port, what its endpoints listen on: without a selector that alone counts."""
+    return {
+        (text(port.get("name")), text(port.get("protocol")) or "TCP"): port["port"]
+        for item in slices
+        for port in mappings(item.get("ports"))
+        if type(port.get("port")) is int
+    }
 
 
 def _endpoints(slices: Iterable[JsonObject]) -> tuple[Address, ...]:

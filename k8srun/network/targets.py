@@ -256,7 +256,8 @@ def _nothing(world: World, text: str, kind: str, namespace: str, name: str) -> I
         return InputError(
             f"there is no namespace {visible(namespace, limit=80)}", where=shown, do=_near(namespace, spaces)
         )
-    known = {other for space, other in (*world.pods, *world.workloads, *world.services) if space == namespace}
+    served = world.services if kind == "service" else (*world.pods, *world.workloads, *world.services)
+    known = {other for space, other in served if space == namespace}
     what = kind or "pod, workload or Service"
     return InputError(
         f"there is no {what} {visible(name, limit=80)} in {namespace}", where=shown, do=_near(name, known)

@@ -20,7 +20,7 @@ def snapshot(*texts, gaps=(), unseen=()):
         for item in yaml.safe_load_all(text):
             if item:
                 kind = kind_of(item["apiVersion"], item["kind"])
-                if RESOURCES[kind].namespaced:
+                if kind not in RESOURCES or RESOURCES[kind].namespaced:
                     item["metadata"].setdefault("namespace", "default")
                 objects.setdefault(kind, []).append(item)
     observed = {need for need in NEEDS if need not in {Need.objects(kind) for kind in unseen}}

@@ -33,3 +33,27 @@ def test_the_policy_that_alone_isolates_the_pods_of_tomorrow_is_not_called_redun
         "NetworkPolicy shop/deny",
         "NetworkPolicy shop/again",
     ]
+
+
+CILIUM = "apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: shop}\nspec: {}\n---\n"
+ON_A_CLOUD = (
+    "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\nspec: {providerID: 'aws:///eu/i-1'}\n"
+    "status: {addresses: [{type: InternalIP, address: 192.168.0.1}]}\n---\n"
+)
+
+
+def test_whether_metadata_is_reached_is_undecided_where_another_layer_may_deny_it():
+    check = BY_ID["NP-METADATA"]
+    assert list(check.run(check, snapshot(SHOP, ON_A_CLOUD), NOW))
+    with pytest.raises(Undecided, match="Cilium"):
+        list(check.run(check, snapshot(SHOP, ON_A_CLOUD, CILIUM), NOW))
+    denied = policy("shop/deny", "{podSelector: {}, policyTypes: [Egress]}")
+    assert not list(check.run(check, snapshot(SHOP, ON_A_CLOUD, CILIUM, denied), NOW))
+
+
+def test_a_peer_that_matches_nothing_is_told_by_what_it_means_once_however_often_it_stands_there():
+    nobody = "{podSelector: {matchLabels: {app: nobody}}}"
+    rule = policy("shop/db", f"{{podSelector: {{}}, ingress: [{{from: [{nobody}, {nobody}, {{podSelector: {{}}}}]}}]}}")
+    check = BY_ID["NP-PEER-MATCHES-NOTHING"]
+    (finding,) = check.run(check, snapshot(SHOP, rule), NOW)
+    assert "spec.ingress[0] has an element that matches no pod: it means pods with app=nobody" in finding.message

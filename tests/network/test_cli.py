@@ -146,6 +146,7 @@ def test_a_document_that_cannot_be_read_makes_the_map_unknown_and_is_named(cli):
     assert code == 3
     assert {row["verdict"] for row in json.loads(out)} == {"unknown"}
     assert "not read" in err
+    assert "no NetworkPolicy among the manifests" not in err
 
 
 def test_an_empty_map_is_an_empty_array(cli):

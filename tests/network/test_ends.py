@@ -185,3 +185,35 @@ def test_an_address_may_be_a_pod_where_pods_were_refused_and_an_allowed_is_unkno
     assert ask(world, "10.1.0.77", "shop/web", port="80").verdict is Verdict.UNKNOWN
     assert ask(world, "shop/web", "8.8.8.8", port="53/UDP").verdict is Verdict.ALLOWED
     assert ask(world, "shop/web", "192.168.0.1", port="80").verdict is Verdict.ALLOWED
+
+
+@pytest.mark.parametrize("ends", [("8.8.8.8", "1.1.1.1"), ("192.0.2.1", "example.com"), ("2001:db8::1", "8.8.8.8")])
+def test_two_ends_outside_of_the_cluster_are_an_error_since_no_policy_is_asked(ends):
+    source, destination = ends
+    with pytest.raises(InputError, match="in the cluster: no policy is asked"):
+        asked(SHOP, source=source, destination=destination)
+
+
+SLICE = """
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: ext-1, namespace: shop, labels: {kubernetes.io/service-name: ext}}
+addressType: IPv4
+ports: [{name: web, port: 9376, protocol: TCP}, {name: admin, port: 9999, protocol: TCP}]
+endpoints: [{addresses: [%s]}]
+---
+"""
+
+
+@pytest.mark.parametrize(("address", "verdict"), [("192.0.2.7", Verdict.ALLOWED), ("10.1.0.4", Verdict.DENIED)])
+def test_a_service_without_selector_leads_to_the_port_of_its_endpoints_whatever_its_target_port(address, verdict):
+    ext = service("shop/ext", None, clusterIP="None", ports=[{"name": "web", "port": 80, "targetPort": "http"}])
+    only = policy("shop/db", "{podSelector: {matchLabels: {app: db}}, ingress: [{ports: [{port: 80}]}]}")
+    answer = asked(SHOP, ext, SLICE % address, only, destination="shop/ext", port="")
+    assert (answer.port, answer.verdict) == (9376, verdict)
+
+
+def test_a_name_that_no_service_has_is_not_taken_for_a_pod_in_the_hint():
+    with pytest.raises(InputError) as caught:
+        asked(SHOP, destination="db.shop")
+    assert "db" not in caught.value.do

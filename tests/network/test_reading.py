@@ -222,6 +222,14 @@ def test_a_deployment_without_pods_stands_for_them_in_manifests_and_for_nothing_
     assert read_network(snapshot(DEPLOYMENT % ", uid: abc")).pods == ()
 
 
+@pytest.mark.parametrize("kind", ["apps/v1 ReplicaSet", "apps/v1 DaemonSet", "v1 ReplicationController"])
+def test_any_workload_that_is_written_without_pods_stands_for_them(kind):
+    version, _, name = kind.partition(" ")
+    manifest = (DEPLOYMENT % "").replace("apps/v1", version).replace("Deployment", name)
+    (found,) = read_network(snapshot(manifest)).pods
+    assert (found.workload, dict(found.labels.values)) == (f"shop/web[{name}]", {"app": "web"})
+
+
 @pytest.mark.parametrize("reference", ["name: web-5d9c, kind: ReplicaSet", "name: web, kind: Deployment"])
 def test_pods_are_called_by_their_topmost_owner_even_where_the_replica_set_was_not_read(reference):
     owned = pod("shop/web-5d9c-x", "10.1.0.3", **{"pod-template-hash": "5d9c"}).replace(
