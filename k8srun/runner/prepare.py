@@ -9,7 +9,7 @@ from typing import Any
 from k8srun.codec import parse_json
 from k8srun.errors import InputError, RefusedError
 from k8srun.parameters import from_texts, validate
-from k8srun.runbook import Runbook
+from k8srun.runbook import Runbook, RunbookKind
 from k8srun.runner.execute import Request
 from k8srun.sources.library import find_runbook
 from k8srun.sources.options import SourceOptions
@@ -42,6 +42,8 @@ def prepare(
     options = {name: value for name, value in dataclasses.asdict(sources or SourceOptions()).items() if value}
     if now:
         options["now"] = now
+    if runbook.kind is RunbookKind.WALKTHROUGH and runbook.parameter("lab") is None:
+        options.pop("lab", None)  # it runs on the lab whatever is said
     for name in options:
         if runbook.parameter(name) is None:
             usable = [option_of(other) for other in SOURCE_NAMES if runbook.parameter(other)]

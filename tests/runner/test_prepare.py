@@ -9,6 +9,7 @@ import pytest
 from k8srun.errors import InputError, RefusedError
 from k8srun.runner.execute import Request
 from k8srun.runner.prepare import admit, prepare, requests_from_lines
+from k8srun.sources.library import find_runbook
 from k8srun.sources.options import SourceOptions
 from tests.runner.notebooks import write_runbook
 
@@ -58,6 +59,11 @@ def test_without_any_source_nothing_runs_and_the_options_are_named(runbook):
 def test_the_lab_cannot_be_combined_with_a_source_given_as_a_parameter(runbook):
     with pytest.raises(InputError, match="--lab cannot be combined"):
         prepare(runbook, texts={"snapshot": "x"}, sources=LAB)
+
+
+def test_a_walkthrough_is_on_the_lab_whether_that_is_said_or_not():
+    walkthrough = find_runbook("walkthrough/rbac")
+    assert prepare(walkthrough, sources=LAB) == prepare(walkthrough)
 
 
 def test_a_source_that_the_runbook_cannot_use_is_refused_by_the_name_of_its_option(runbook):
