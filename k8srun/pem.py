@@ -17,9 +17,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from k8srun.x509.certificate import Certificate, MalformedCertificate
+from k8srun.x509.frame import elements
 from k8srun.x509.keys import key_type, load_private_key, public_key_sha256
 
 MAX_BYTES = 16 * 1024 * 1024
+# The error of a certificate that is whole as DER goes and that the library refuses: Go refuses less, and other things.
+UNDECIDED = "a certificate that cannot be read here; Kubernetes may read it, or refuse it"
 
 _BLOCK = re.compile(
     rb"-----BEGIN ([A-Z0-9 ]{1,64})-----((?:[^-]++|-)*?)(?:-----END ([A-Z0-9 ]{1,64})-----|(?=-----BEGIN )|\Z)"
@@ -43,6 +46,7 @@ _MARKED = "a byte order mark stands before BEGIN: Kubernetes passes over the blo
 _HEADED = "lines with a colon stand below BEGIN: Kubernetes passes over such a certificate"
 _LABELLED = "a certificate that is not labelled CERTIFICATE: Kubernetes passes over it"
 _ENCRYPTED = "encrypted with a passphrase: which certificate it belongs to cannot be told"
+_SEQUENCE = 0x30
 _UNREADABLE_KEY = "malformed or unsupported private key"
 
 
@@ -166,10 +170,19 @@ def _read_der(label: str, der: bytes, line: int) -> PemBlock:
         # The request itself can still be read; only its key is of a kind that the library does not know.
         return PemBlock(label, line, der=der, key_type="unsupported", error=f"unsupported key algorithm: {error}")
     except (ValueError, x509.InvalidVersion, MalformedCertificate):
+        if label in CERTIFICATE_LABELS and _is_whole(der):
+            return PemBlock(label, line, error=UNDECIDED)
         what = {"PUBLIC KEY": "public key"}.get(label, label.lower())
         return PemBlock(label, line, error=f"malformed {what}: not valid DER (truncated or altered?)")
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return PemBlock(label, line, der=der, public_key_sha256=public_key_sha256(spki), key_type=key_type(public))
+
+
+def _is_whole(der: bytes) -> bool:
+    try:
+        return [tag for tag, *_ in elements(der)] == [_SEQUENCE]
+    except ValueError:
+        return False
 
 
 def _certificate_block(label: str, certificate: Certificate, line: int) -> PemBlock:

@@ -22,6 +22,7 @@ from k8srun.codec import pretty
 from k8srun.distribution import Distribution
 from k8srun.errors import ExitCode, InputError
 from k8srun.hostfiles import HostFile
+from k8srun.pem import UNDECIDED
 from k8srun.snapshot import GapReason, Snapshot
 from k8srun.sources.certificates import read_certificates, read_password
 from k8srun.sources.collect import collect
@@ -173,8 +174,8 @@ def verify_command(
         trust=Trust(trusted),
         name=name,
     )
-    bundles = (presented, trusted, *((between,) if between else ()))
-    answer = answer_document(World(snapshot, now, Distribution("unknown")), connection, bundles)
+    authorities = (trusted, *((between,) if between else ()))
+    answer = answer_document(World(snapshot, now, Distribution("unknown")), connection, presented, authorities)
     if output == "json":
         click.echo(pretty(answer))
     else:
@@ -203,7 +204,7 @@ def _bundle(snapshot: Snapshot, path: str, holder: Holder) -> Bundle:
             where=path,
             do="Take out the one that is meant: kubectl config view --minify --raw --context NAME",
         )
-    if not found or not found[0].certificates:
+    if not found or not (found[0].certificates or any(block.error == UNDECIDED for block in found[0].broken)):
         broken = next((block for bundle in found for block in bundle.broken), None)
         reason = broken.error if broken else next((bundle.error for bundle in found), "")
         raise InputError(f"no certificate{f': {reason}' if reason else ''}", where=path)
@@ -213,7 +214,7 @@ def _bundle(snapshot: Snapshot, path: str, holder: Holder) -> Bundle:
 def _from_leaf(bundle: Bundle) -> tuple[Certificate, ...]:
     """The chain as it would be sent. One whose first certificate cannot be read has no leaf: the second is none."""
     first = next(item for item in Contents([bundle]).items if item.block.is_certificate)
-    if first.certificate is None:
+    if first.certificate is None and first.block.error != UNDECIDED:
         raise InputError(
             f"the first certificate, which would be verified, cannot be read: {first.block.error}",
             where=f"{bundle.place}, line {first.line}",

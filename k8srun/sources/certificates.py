@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from k8srun.errors import InputError
 from k8srun.hostfiles import HostFile, Topic
-from k8srun.pem import MAX_BYTES, PemBlock, read_pem
+from k8srun.pem import MAX_BYTES, UNDECIDED, PemBlock, read_pem
 from k8srun.sources.derivation import MOST_ITERATIONS, most_iterations
 from k8srun.sources.garbage import collector_paused
 from k8srun.sources.kubeconfig import reduce_kubeconfig
@@ -101,10 +101,7 @@ def _read(path: str, stdin: BinaryIO | None, most: int) -> bytes:
 
 
 def _pem_file(where: str, blocks: tuple[PemBlock, ...]) -> HostFile:
-    readable = [
-        block for block in blocks if block.der or block.public_key_sha256 or block.error.startswith("encrypted")
-    ]
-    if not readable:
+    if not any(_is_of_use(block) for block in blocks):
         first = blocks[0]
         line = f", line {first.line}" if first.label and first.line else ""
         more = f" (and {len(blocks) - 1} more that cannot be read)" if len(blocks) > 1 else ""
@@ -112,6 +109,12 @@ def _pem_file(where: str, blocks: tuple[PemBlock, ...]) -> HostFile:
             f"{first.error or f'a block {first.label}, of no use here'}{more}", where=where + line, do=_FORMS
         )
     return HostFile(where, Topic.PKI, pem=blocks)
+
+
+def _is_of_use(block: PemBlock) -> bool:
+    if block.error == UNDECIDED or block.error.startswith("encrypted"):
+        return True
+    return bool(block.der or block.public_key_sha256)
 
 
 def _kubeconfig_file(data: bytes, where: str, base: Path | None) -> HostFile:

@@ -387,6 +387,36 @@ def test_what_cannot_be_told_is_unknown_with_exit_code_3(folder):
     assert "cannot be read in full" in found["message"]
 
 
+@pytest.mark.parametrize(("leaf", "roots", "between", "name", "verdict"), [
+    ("odd.crt", "ca.crt", "ca.crt", "", "unknown"),
+    ("odd-behind.crt", "ca.crt", "ca.crt", "", "unknown"),
+    ("server.crt", "odd.crt", "odd.crt", "", "unknown"),
+    ("server.crt", "rebuilt-and-odd.crt", "ca.crt", "", "unknown"),
+    ("server.crt", "rebuilt-and-odd.crt", "ca.crt", "other.example", "invalid"),
+    ("server.crt", "ca.crt", "odd.crt", "", "ok"),
+    ("server.crt", "rebuilt.crt", "ca.crt", "", "invalid"),
+])  # fmt: skip
+def test_a_certificate_that_the_library_refuses_and_go_may_take_leaves_open_what_hangs_on_it(
+    folder, leaf, roots, between, name, verdict
+):
+    odd = authority("kubernetes", key("P-256", 10))
+    odd.extend("1.2.3.4", b"x", False)  # a default that is written out, which Go reads and the library does not
+    for path, content in {
+        "odd.crt": pem(odd),
+        "odd-behind.crt": pem(serving(CA), odd),
+        "rebuilt-and-odd.crt": pem(REBUILT, odd),
+        "rebuilt.crt": pem(REBUILT),
+    }.items():
+        Path(path).write_text(content)
+    asked = ("verify", leaf, "--roots", roots, "--intermediates", between, "--name", name, "-o", "json")
+    result = invoke(*asked)
+    found = json.loads(result.stdout)
+    assert (found["verdict"], result.exit_code) == (verdict, 3 if verdict == "unknown" else 0)
+    if verdict == "unknown":
+        assert found["causes"] == []
+        assert "cannot be read here; Kubernetes may read it" in found["message"]
+
+
 def test_a_kubeconfig_gives_its_users_certificate_and_its_clusters_ca(folder):
     assert answer("verify", "kubeconfig", "--roots", "ca.crt", "--usage", "client")["leaf"] == "CN=mara"
     assert answer("verify", "server.crt", "--roots", "kubeconfig")["verdict"] == "ok"
