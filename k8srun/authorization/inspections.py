@@ -14,7 +14,7 @@ from k8srun.authorization.matching import allows
 from k8srun.authorization.model import ALL, Binding, Grant, Subject
 from k8srun.authorization.rbac import Rbac
 from k8srun.authorization.scene import scene_of
-from k8srun.authorization.takeovers import identity_of
+from k8srun.authorization.takeovers import member_of
 from k8srun.authorization.whocan import Finder
 from k8srun.checks import Check
 from k8srun.findings import Evidence, Finding, Severity
@@ -162,7 +162,7 @@ def drains(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]
         cordons = [grant for grant in grants if _any_allowed(grant, _CORDON) and not grant.namespace]
         if not cordons or is_everything(cordons[0].rule):
             continue
-        removes = [grant for grant in rbac.grants_of(identity_of(subject)) if _any_allowed(grant, _REMOVE)]
+        removes = [grant for grant in rbac.grants_of(member_of(subject)) if _any_allowed(grant, _REMOVE)]
         if removes:
             message = f"{shown(subject)} can remove pods and close nodes, and so choose where the next ones run"
             yield _finding(check, binding, subject, message, (*cordons, *removes))

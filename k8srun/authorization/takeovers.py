@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from k8srun.authorization.attributes import MASTERS, SERVICE_ACCOUNTS, Attributes, Identity
+from k8srun.authorization.attributes import MASTERS, SERVICE_ACCOUNTS, UNAUTHENTICATED, Attributes, Identity
 from k8srun.authorization.dangers import AUTHENTICATION, dangers_of, is_everything
 from k8srun.authorization.model import ALL, RBAC_GROUP, Grant, Rule, Subject
+from k8srun.authorization.permissions import identity_of
 from k8srun.authorization.rbac import Rbac
 from k8srun.authorization.whocan import account_of
 from k8srun.kinds import SECRET
@@ -119,9 +120,10 @@ def ways_to(subject: Subject, accounts: Accounts, namespaces: Iterable[str]) -> 
             yield "tokens", where
 
 
-def identity_of(subject: Subject) -> Identity:
-    """Whom a subject stands for, without the groups that the server adds: what its own bindings give it."""
-    return Identity("", (subject.name,)) if subject.kind == "Group" else Identity(subject.username)
+def member_of(subject: Subject) -> Identity:
+    """Whom a subject stands for, with the groups that the server adds: what everybody holds may be a part of a path."""
+    found = identity_of(subject)
+    return found if subject.name == UNAUTHENTICATED else found.as_authenticated()
 
 
 def _holding(where: str, names: tuple[str, ...], held: dict[Account, Account], key: str) -> Iterator[Key]:
@@ -136,7 +138,7 @@ def _holding(where: str, names: tuple[str, ...], held: dict[Account, Account], k
 
 def writes_rbac(grant: Grant, rbac: Rbac) -> bool:
     """Whether `bind` or `escalate` is of use where the grant holds: a binding or a role must be there to be written."""
-    rule, identity, namespace = grant.rule, identity_of(grant.subject), grant.namespace
+    rule, identity, namespace = grant.rule, member_of(grant.subject), grant.namespace
     kinds = ("rolebindings", ("clusterroles", "roles")) if namespace else ("clusterrolebindings", ("clusterroles",))
     bindings, roles = kinds
     asked = []
@@ -166,12 +168,12 @@ def _holds(rule: Rule, verb: str, resource: str) -> bool:
 
 
 def _creates(grant: Grant, rbac: Rbac, group: str, resource: str) -> bool:
-    return bool(rbac.grant(identity_of(grant.subject), Attributes("create", group, resource, "", grant.namespace)))
+    return bool(rbac.grant(member_of(grant.subject), Attributes("create", group, resource, "", grant.namespace)))
 
 
 def impersonated(grant: Grant, rbac: Rbac) -> Iterator[Key]:
     """Whom a grant lets its subject impersonate: by the legacy verb for everything, else for what is dangerous."""
-    rule, held = grant.rule, tuple(rbac.grants_of(identity_of(grant.subject)))
+    rule, held = grant.rule, tuple(rbac.grants_of(member_of(grant.subject)))
     if "" in rule.groups or ALL in rule.groups:
         if _holds(rule, "impersonate", "serviceaccounts"):
             yield from _named("account", rule, grant.namespace or ALL)
@@ -223,7 +225,7 @@ def _named(kind: str, rule: Rule, *where: str) -> Iterator[Key]:
 
 def _issues_certificates(subject: Subject, rbac: Rbac) -> bool:
     """Whether it can make a request for a client certificate, and approve it."""
-    identity = identity_of(subject)
+    identity = member_of(subject)
 
     def may(*asked: Attributes) -> bool:
         return any(rbac.grant(identity, request) for request in asked)

@@ -64,6 +64,21 @@ def test_a_path_to_cluster_admin_is_found_with_the_grant_that_opens_it(rule_, na
     assert path.steps[0].grant.binding.name == "b"
 
 
+def test_what_everybody_with_credentials_holds_counts_as_a_part_of_a_path():
+    csr = "certificates.k8s.io"
+    asked = authorization(
+        *STRONG,
+        BOSSES,
+        cluster_role("ask", rule("create", "certificatesigningrequests", group=csr)),
+        cluster_role("approve", rule("update,approve", "certificatesigningrequests/approval,signers", group=csr)),
+        binding("", "all", "ClusterRole ask", "Group system:authenticated"),
+        binding("", "few", "ClusterRole approve", "User eve", "Group team", "Group system:unauthenticated"),
+    )
+
+    found = {path.subject.name for path in attack_paths(asked.rbac, asked.snapshot).paths if path.length == 1}
+    assert found == {"eve", "team"}
+
+
 @pytest.mark.parametrize(
     ("rule_", "namespace", "more"),
     [
