@@ -22,8 +22,9 @@ import msgspec
 
 from k8srun.pem import read_pem
 from k8srun.scrub import scrub
+from k8srun.sources.dockerconfig import login_of, read_entries
 
-_REGISTRY_KEYS = {".dockerconfigjson": "auths", ".dockercfg": ""}
+_REGISTRY_KEYS = frozenset({".dockerconfigjson", ".dockercfg"})
 _PUBLIC_KEYS = {
     "kubernetes.io/service-account-token": frozenset({"namespace"}),
     "bootstrap.kubernetes.io/token": frozenset(
@@ -78,7 +79,7 @@ def _reduce_bytes(secret_type: str, key: str, value: bytes) -> dict[str, Any]:
     if key in _PUBLIC_KEYS.get(secret_type, ()):
         return {"type": "text", "bytes": size, "text": scrub(value.decode(errors="replace"))}
     if key in _REGISTRY_KEYS and secret_type in {"kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg", "Opaque"}:
-        return {"type": "registries", "bytes": size, **_registries(value, _REGISTRY_KEYS[key])}
+        return {"type": "registries", "bytes": size, **_registries(value, legacy=key == ".dockercfg")}
     if secret_type == "kubernetes.io/service-account-token" and key == "token":  # noqa: S105 - a type, not a password
         try:
             return {"type": "token", "bytes": size, "claims": token_claims(value.decode(errors="replace"))}
@@ -89,39 +90,20 @@ def _reduce_bytes(secret_type: str, key: str, value: bytes) -> dict[str, Any]:
     return {"type": "opaque", "bytes": size}
 
 
-def _registries(value: bytes, field: str) -> dict[str, Any]:
-    """The registries of a Docker configuration. Source: kubelet's credentialprovider, DockerConfigEntry."""
+def _registries(value: bytes, *, legacy: bool) -> dict[str, Any]:
     try:
-        document = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        # The parser's message is dropped on purpose: it may quote the document.
-        return {"registries": [], "error": "not valid JSON"}
-    entries = document.get(field) if field and isinstance(document, dict) else document
-    if not isinstance(entries, dict):
-        what = f"has no object `{field}`" if field else "is not an object"
-        return {"registries": [], "error": f"the Docker configuration {what}"}
+        entries = read_entries(value, legacy=legacy)
+    except ValueError as error:
+        return {"registries": [], "error": str(error)}
     return {"registries": [_registry(host, entry) for host, entry in entries.items()]}
 
 
 def _registry(host: str, entry: object) -> dict[str, Any]:
-    if not isinstance(entry, dict):
-        return {"host": scrub(host), "username": False, "has_auth": False, "error": "not an object"}
-    registry: dict[str, Any] = {
-        "host": scrub(host),
-        "username": bool(entry.get("username")),
-        "has_auth": bool(entry.get("auth") or entry.get("password") or entry.get("identitytoken")),
-    }
-    auth = entry.get("auth")
-    if auth and not _is_login(auth):
-        registry["error"] = "`auth` is not base64 of user:password"
-    return registry
-
-
-def _is_login(auth: object) -> bool:
     try:
-        return b":" in base64.b64decode(str(auth), validate=True)
-    except (binascii.Error, ValueError):
-        return False
+        username, password = login_of(entry)
+    except ValueError as error:
+        return {"host": scrub(host), "username": False, "has_auth": False, "error": str(error)}
+    return {"host": scrub(host), "username": bool(username), "has_auth": bool(password)}
 
 
 def token_claims(token: str) -> dict[str, Any]:

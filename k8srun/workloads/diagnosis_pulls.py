@@ -81,14 +81,19 @@ def credential_missing(case: Case) -> Judgement:
         return ruled_out(f"the kubelet offers a credential for {image.name}: {visible(keys, limit=300)}")
     if not _is_complete(case, secrets):
         return still_open("pull secrets could not be read", "the snapshot")
-    near = secrets.nearly(image)
-    because = f"the nearest key is {near.host} of Secret {near.secret}" if near else f"named: {_named(secrets)}"
-    fact = Evidence(
-        f"no key matches {image.name}; {visible(because, limit=300)}", case.template.ref if case.template else ""
-    )
+    fact = Evidence(_why_none(secrets, image), case.template.ref if case.template else "")
     if case.symptom.row.family == "pull-denied" and not _repository_is_known(case, image):
         return still_open(f"{fact.fact}; yet the repository may also not exist", fact.where)
     return confirmed(message_of(case), fact)
+
+
+def _why_none(secrets: PullSecrets, image: ImageReference) -> str:
+    empty = next(iter(secrets.matching(image)), None)
+    if empty:
+        return f"the key {visible(empty.host, limit=200)} of Secret {empty.secret} holds neither user nor password"
+    near = secrets.nearly(image)
+    because = f"the nearest key is {near.host} of Secret {near.secret}" if near else f"named: {_named(secrets)}"
+    return f"no key matches {image.name}; {visible(because, limit=300)}"
 
 
 def credential_refused(case: Case) -> Judgement:

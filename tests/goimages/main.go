@@ -12,8 +12,10 @@ import (
 )
 
 type question struct {
-	Image string   `json:"image"`
-	Keys  []string `json:"keys"`
+	Image  string   `json:"image"`
+	Keys   []string `json:"keys"`
+	Config []byte   `json:"config"` // a Docker configuration
+	Legacy bool     `json:"legacy"` // whether it is a .dockercfg
 }
 
 type answer struct {
@@ -22,6 +24,8 @@ type answer struct {
 	Digest  string   `json:"digest"`
 	Error   string   `json:"error"`
 	Matches []string `json:"matches"`
+	// Logins are those of the configuration: user name and password, bytes, by their key.
+	Logins map[string][2][]byte `json:"logins"`
 }
 
 func main() {
@@ -42,6 +46,11 @@ func main() {
 		for _, found := range lookup(asked) {
 			said.Matches = append(said.Matches, found.Username)
 		}
+		if asked.Config != nil {
+			if said.Logins, err = logins(asked); err != nil {
+				said.Error = err.Error()
+			}
+		}
 		if err := out.Encode(said); err != nil {
 			panic(err)
 		}
@@ -60,4 +69,22 @@ func lookup(asked question) []credentialprovider.TrackedAuthConfig {
 	}
 	found, _ := keyring.Lookup(repository)
 	return found
+}
+
+func logins(asked question) (map[string][2][]byte, error) {
+	var config credentialprovider.DockerConfigJSON
+	var err error
+	if asked.Legacy {
+		err = json.Unmarshal(asked.Config, &config.Auths)
+	} else {
+		err = json.Unmarshal(asked.Config, &config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := map[string][2][]byte{}
+	for key, entry := range config.Auths {
+		found[key] = [2][]byte{[]byte(entry.Username), []byte(entry.Password)}
+	}
+	return found, nil
 }

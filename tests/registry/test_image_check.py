@@ -47,6 +47,8 @@ def pods(control_plane, registries):
         "other-host": docker_config(("registry.example", PASSWORD)),
         "path": docker_config((f"{host}/team", PASSWORD)),
         "other-path": docker_config((f"{host}/elsewhere", PASSWORD)),
+        "malformed": json.dumps({"auths": {"other.example": {"auth": "canary"}}}),
+        "token-alone": json.dumps({"auths": {host: {"identitytoken": "canary"}}}),
     }
     for name, config in secrets.items():
         body = named(
@@ -106,11 +108,28 @@ def test_a_pull_secret_that_does_not_exist_is_named(ask, pods):
 
 
 @pytest.mark.live
+def test_a_malformed_pull_secret_keeps_the_kubelet_from_pulling_and_nothing_is_asked(ask, pods):
+    code, found = ask("malformed")
+    assert (code, found["granted"], found["cause"], found["failed_at"]) == (0, False, "secret-malformed", None)
+    assert found["credential"] == f"Secret {pods[0]}/malformed"
+    assert found["notes"] == [
+        f"Secret {pods[0]}/malformed is not used: other.example: `auth` is not base64 of user:password"
+    ]
+
+
+@pytest.mark.live
+def test_a_token_that_docker_would_use_is_of_no_use_to_a_pod(ask):
+    code, found = ask("token-alone")
+    assert (code, found["granted"], found["cause"]) == (0, False, "no-credential")
+    assert "canary" not in json.dumps(found)
+
+
+@pytest.mark.live
 def test_without_the_permission_to_read_secrets_the_answer_says_so(pods, control_plane, ca_file):
     namespace, image = pods
     kubeconfig = str(control_plane.kubeconfig())
-    _, found = invoke(image, "--pod", f"{namespace}/right", "--kubeconfig", kubeconfig, "--ca", ca_file)
-    assert found["cause"] == "no-credential"
+    code, found = invoke(image, "--pod", f"{namespace}/right", "--kubeconfig", kubeconfig, "--ca", ca_file)
+    assert (code, found["granted"], found["cause"]) == (3, None, "secret-unread")
     (note,) = found["notes"]
     assert note.endswith("is not used: Secrets could not be read (allow it with --secrets)")
 
@@ -171,7 +190,7 @@ def test_a_tag_that_has_moved_on_is_told_by_the_pods_that_run_the_old_digest(ask
         (b"", "not valid JSON"),
         (b"\xff", "not valid JSON"),
         (b'{"auths": []}', "no object `auths`"),
-        (b'{"auths": {"a.example": "x"}}', "not an object"),
+        (b'{"auths": {"a.example": "x"}}', r"a\.example'\]: the entry is malformed: not an object"),
         (b'{"auths": {"a.example": {"auth": "canary"}}}', "not base64"),
         (b'{"auths": {"a.example": {"password": 7}}}', "`password` is not a string"),
     ],

@@ -103,10 +103,10 @@ def test_a_docker_configuration_becomes_its_registries_in_their_order():
     )[".dockerconfigjson"]  # fmt: skip
     assert value["type"] == "registries"
     assert [(item["host"], item["username"], item["has_auth"]) for item in value["registries"]] == [
-        ("https://index.docker.io/v1/", False, True),
+        ("https://index.docker.io/v1/", True, True),
         ("registry.example.com:5000", True, True),
         ("empty.example.com", False, False),
-        ("broken.example.com", False, True),
+        ("broken.example.com", False, False),
     ]
     assert "not base64" in value["registries"][3]["error"]
 
@@ -115,10 +115,10 @@ def test_the_old_docker_configuration_has_no_auths_around_it():
     value = reduce_secret_data(
         "kubernetes.io/dockercfg", {".dockercfg": encoded('{"r.example.com": {"auth": "dTpw"}}')}
     )
-    assert value[".dockercfg"]["registries"] == [{"host": "r.example.com", "username": False, "has_auth": True}]
+    assert value[".dockercfg"]["registries"] == [{"host": "r.example.com", "username": True, "has_auth": True}]
 
 
-@pytest.mark.parametrize("text", ["hunter2", "[]", "{}", '{"auths": 1}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["hunter2", "[]", '{"auths": 1}', "[" * 100_000])
 def test_a_malformed_docker_configuration_is_an_error_not_an_empty_one(text):
     value = reduce_secret_data("kubernetes.io/dockerconfigjson", {".dockerconfigjson": encoded(text)})
     assert value[".dockerconfigjson"]["registries"] == []

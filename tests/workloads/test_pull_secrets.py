@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 
 import pytest
 
 from k8srun.kinds import SECRET, SERVICE_ACCOUNT
 from k8srun.snapshot import Area, Gap, GapReason
 from k8srun.sources.reduce import reduce_object
+from k8srun.sources.registry.login import read_docker_config
 from k8srun.workloads.images import parse_image
 from k8srun.workloads.pull_secrets import PullSecrets, SecretState, pull_secrets
 from tests.workloads.cluster import cluster, deployment, pod, pod_spec, registry_secret, service_account, template_of
+from tests.workloads.goimages import ask
 
 IMAGE = parse_image("registry.example/shop/web:1")
 
@@ -124,3 +127,63 @@ def test_the_key_that_nearly_matches_is_named():
     near = found.nearly(IMAGE)
     assert near is not None
     assert near.host == "registry.example:5000"
+
+
+_AUTHS = (
+    "dTpw", "dTpwYXNz", "dTpwYXM=", "dTpwYXM", "dTpwYQ==", "dTpwYQ", "dTpwYQ=", "dTpw\n", "dTp\r\nw", "dTpw ", " dTpw",
+    "dTpw=", "OnA=", "dTo=", "Og==", "Og", "dXNlcg==", "", "dTp3Onc=", "_-Tpw", "dTpw!", "5Tp/", "AA==", "dTpwYR==",
+    "dTpwAA==", 5, None,
+)  # fmt: skip
+_FIELDS = {
+    "auth": _AUTHS,
+    "Username": ("U", None),
+    "username": ("u", "", 5, None, "ü"),
+    "password": ("p", "", True, None),
+    "email": ("e", 5, None),
+    "identitytoken": ("t", 5),
+}
+_ODD = (
+    "", "null", "[]", "5", '"x"', "{}", "{", '{"auths": null}', '{"auths": []}', '{"auths": {"a": null}}',
+    '{"auths": {"a": 1}}', '{"Auths": {"a": {"username": "u"}}}', '{"auths": {"a": {}}} x', "\ufeff{}",
+    '{"auths": {"a": {"username": "u"}}, "credsStore": "s"}', '{"a": {"username": "u"}}', '{"a": 1}',
+    '{"auths": {"a": [] } }', '{"auths": {"a": {"auth": {}}}}',
+)  # fmt: skip
+
+
+def drawn_configurations(count: int) -> list[tuple[bytes, bool]]:
+    rng = random.Random(3)
+    found = [(odd.encode(), legacy) for odd in _ODD for legacy in (True, False)]
+    for _ in range(count):
+        names = rng.sample(list(_FIELDS), rng.choice((0, 1, 1, 2, 3)))
+        entries = {
+            host: {name: rng.choice(_FIELDS[name]) for name in names} for host in rng.sample(("a", "b:5", ""), 1)
+        }
+        legacy = rng.random() < 0.3
+        found.append((json.dumps(entries if legacy else {"auths": entries}).encode(), legacy))
+    return found
+
+
+def test_docker_configurations_are_read_as_the_kubelet_reads_them(kubelet_images):
+    questions = drawn_configurations(2_000)
+
+    answers = ask(
+        kubelet_images,
+        [{"config": base64.b64encode(config).decode(), "legacy": legacy} for config, legacy in questions],
+    )
+
+    read = 0
+    for (config, legacy), answer in zip(questions, answers, strict=True):
+        key = ".dockercfg" if legacy else ".dockerconfigjson"
+        found = reduced(config, f"kubernetes.io/{key[1:]}", key)["data"][key]
+        errors = found.get("error") or [entry["error"] for entry in found["registries"] if "error" in entry]
+        logins = {} if errors else read_docker_config(config, where="x", legacy=legacy)
+        expected = {
+            host: tuple(base64.b64decode(part) for part in login) for host, login in (answer["logins"] or {}).items()
+        }
+        assert bool(errors) == bool(answer["logins"] is None), (config, errors, answer["error"])
+        assert {
+            host: tuple(part.encode(errors="surrogateescape") for part in (login.username, login.password))
+            for host, login in logins.items()
+        } == expected, config
+        read += not errors
+    assert 500 < read < 1_900

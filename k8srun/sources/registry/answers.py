@@ -27,6 +27,8 @@ class PullCause(StrEnum):
     TLS_FAILED = "tls-failed"
     PLAIN_HTTP = "plain-http"
     NOT_A_REGISTRY = "not-a-registry"
+    SECRET_MALFORMED = "secret-malformed"  # noqa: S105
+    SECRET_UNREAD = "secret-unread"  # noqa: S105
     NO_CREDENTIAL = "no-credential"
     WRONG_CREDENTIAL = "wrong-credential"
     TOKEN_EXPIRED = "token-expired"  # noqa: S105
@@ -48,6 +50,7 @@ UNANSWERED = frozenset(
         PullCause.UNKNOWN_AUTHORITY,
         PullCause.TLS_FAILED,
         PullCause.PLAIN_HTTP,
+        PullCause.SECRET_UNREAD,
         PullCause.TOKEN_SERVICE,
         PullCause.UNSUPPORTED_CHALLENGE,
         PullCause.RATE_LIMITED,
@@ -66,6 +69,10 @@ ADVICE: dict[PullCause, str] = {
     PullCause.PLAIN_HTTP: "The registry speaks plain HTTP: give it TLS, or allow it on every node by name"
     " (containerd: hosts.toml with an http:// server); ask again with --plain-http.",
     PullCause.NOT_A_REGISTRY: "Something else answers there: check the registry's host and port in the image.",
+    PullCause.SECRET_MALFORMED: "Make the pull secret again, or take it from the pod: while it cannot be parsed, the"
+    " kubelet pulls none of the pod's images.",
+    PullCause.SECRET_UNREAD: "Ask again with --secrets, of a live cluster, as somebody who may read the pull secrets:"
+    " the pod has credentials that were not tried.",
     PullCause.NO_CREDENTIAL: "Attach a pull secret for this registry to the pod or its ServiceAccount.",
     PullCause.WRONG_CREDENTIAL: "Renew the pull secret: user or password are not (or no longer) accepted.",
     PullCause.TOKEN_EXPIRED: "Renew the credential: the token in it has expired (or the clocks differ).",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from k8srun.errors import InputError
@@ -18,7 +18,7 @@ from k8srun.pods import PodTemplate
 from k8srun.snapshot import Snapshot
 from k8srun.sources.failure import ReadError
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
-from k8srun.sources.registry.answers import PullAnswer
+from k8srun.sources.registry.answers import PullAnswer, PullCause
 from k8srun.sources.registry.artifacts import Contents, read_contents
 from k8srun.sources.registry.login import Login, read_docker_config
 from k8srun.sources.registry.pull import ANONYMOUS, Credential, Target, ask_for_pull
@@ -29,7 +29,7 @@ from k8srun.text import visible
 from k8srun.workloads.image_digests import running_images
 from k8srun.workloads.images import ImageReference, parse_image
 from k8srun.workloads.keyring import RegistryKey, lookup
-from k8srun.workloads.pull_secrets import SecretState, pull_secrets
+from k8srun.workloads.pull_secrets import PullSecret, PullSecrets, SecretState, pull_secrets
 from k8srun.workloads.signatures import PublicKey, SignatureVerdict, judge
 
 _DATA_KEYS = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
@@ -105,10 +105,16 @@ def check_image(
     """
     image = parse_image(text)
     notes: list[str] = []
-    credentials = list(_of_pod(image, snapshot, template, sources, notes)) if snapshot and template else []
-    credentials += _of_file(image, asking.docker_config)
+    secrets = pull_secrets(snapshot, template) if snapshot and template else PullSecrets()
+    of_pod = _of_pod(image, secrets, sources, notes) if template else []
+    credentials = [*of_pod, *_of_file(image, asking.docker_config)]
     target = Target(image.domain, image.path, image.digest or image.pulled_tag)
-    attempts = ask_for_pull(target, credentials, asking.wire)
+    if secrets.malformed:
+        attempts: tuple[PullAnswer, ...] = (_never_asked(target, secrets.malformed),)
+    else:
+        attempts = ask_for_pull(target, credentials, asking.wire)
+        if attempts[-1].granted is False and (secrets.gaps or len(of_pod) < len(secrets.matching(image))):
+            attempts = (*attempts[:-1], replace(attempts[-1], granted=None, cause=PullCause.SECRET_UNREAD))
     answer = attempts[-1]
     contents: Contents | None = None
     if answer.granted:
@@ -125,6 +131,12 @@ def check_image(
         searched=contents.searched if contents else (),
         running=tuple(_running(image, snapshot, answer, contents)) if snapshot else (),
     )
+
+
+def _never_asked(target: Target, malformed: PullSecret) -> PullAnswer:
+    """The kubelet asks no registry while a pull secret of the pod cannot be parsed."""
+    source = f"Secret {malformed.namespace}/{malformed.name}"
+    return PullAnswer(target.image, target.registry, source, (), granted=False, cause=PullCause.SECRET_MALFORMED)
 
 
 def read_ca(path: str) -> bytes:
@@ -154,20 +166,18 @@ def _of_file(image: ImageReference, path: str) -> list[Credential]:
 
 
 def _of_pod(
-    image: ImageReference,
-    snapshot: Snapshot,
-    template: PodTemplate,
-    sources: SourceOptions | None,
-    notes: list[str],
+    image: ImageReference, secrets: PullSecrets, sources: SourceOptions | None, notes: list[str]
 ) -> list[Credential]:
-    """The credentials that the kubelet of a pod offers; `notes` gets why one is not among them."""
-    secrets = pull_secrets(snapshot, template)
+    """The credentials that the kubelet of a pod offers; `notes` gets why one is not among them.
+
+    Of a pull secret it uses user name and password alone: a token that Docker would use is of no use to a pod.
+    """
     for secret in secrets.secrets:
         if secret.state is not SecretState.READ:
             hint = " (allow it with --secrets)" if secret.state is SecretState.UNREADABLE else ""
             notes.append(f"Secret {secret.namespace}/{secret.name} is not used: {secret.detail}{hint}")
     matching = secrets.matching(image)
-    if not matching and any(secret.state is SecretState.UNREADABLE for secret in secrets.secrets):
+    if secrets.malformed or (secrets.gaps and not matching):
         return []
     if not matching:
         near = secrets.nearly(image)
@@ -178,9 +188,13 @@ def _of_pod(
     if sources is None or not sources.live:
         notes.append("Its pull secrets match, and can only be used from a live cluster: the snapshot has no passwords.")
         return []
-    logins = _logins(template.namespace, {key.secret for key in matching}, sources, notes)
+    namespace = secrets.secrets[0].namespace
+    logins = _logins(namespace, {key.secret for key in matching}, sources, notes)
     return [
-        Credential(f"Secret {template.namespace}/{key.secret}, entry {visible(key.host, limit=200)}", login)
+        Credential(
+            f"Secret {namespace}/{key.secret}, entry {visible(key.host, limit=200)}",
+            Login(login.username, login.password),
+        )
         for key in matching
         if (login := logins.get(key.secret, {}).get(key.host)) is not None
     ]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from k8srun.errors import InputError
+from k8srun.sources.dockerconfig import fields, login_of, read_entries
 from k8srun.sources.secretvalues import token_claims
 
 
@@ -33,7 +31,7 @@ class Login:
         """The value of a Basic `Authorization` header; empty without user name and password."""
         if not (self.username or self.password):
             return ""
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode(errors="surrogateescape")).decode()
 
     @property
     def expired(self) -> bool:
@@ -61,35 +59,22 @@ def read_docker_config(content: bytes, *, where: str, legacy: bool = False) -> M
         InputError: it is malformed; the message quotes nothing of it.
     """
     try:
-        document = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InputError("the Docker configuration is not valid JSON", where=where, do=_MAKE) from None
-    entries = document if legacy else document.get("auths") if isinstance(document, dict) else None
-    if not isinstance(entries, dict):
-        raise InputError("the Docker configuration has no object `auths`", where=where, do=_MAKE)
-    return {host: _login(host, entry, where) for host, entry in entries.items()}
+        entries = read_entries(content, legacy=legacy)
+    except ValueError as error:
+        raise InputError(str(error), where=where, do=_MAKE) from None
+    return {host: _login(entry, f"{where}, auths[{host!r}]") for host, entry in entries.items()}
 
 
 _MAKE = "Make it again: kubectl create secret docker-registry NAME --docker-server=HOST --docker-username=USER …"
 
 
-def _login(host: str, entry: object, where: str) -> Login:
-    if not isinstance(entry, dict):
-        raise InputError("the entry is not an object", where=f"{where}, auths[{host!r}]", do=_MAKE)
-    for name, value in entry.items():
-        if name in {"username", "password", "auth", "identitytoken", "registrytoken"} and not isinstance(value, str):
-            raise InputError(f"`{name}` is not a string", where=f"{where}, auths[{host!r}]", do=_MAKE)
-    username, password = entry.get("username", ""), entry.get("password", "")
-    if entry.get("auth"):
-        username, password = _decoded(entry["auth"], f"{where}, auths[{host!r}]")
-    return Login(username, password, entry.get("identitytoken", ""), entry.get("registrytoken", ""))
-
-
-def _decoded(auth: str, where: str) -> tuple[str, str]:
+def _login(entry: object, where: str) -> Login:
     try:
-        username, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        username, colon, password = "", "", ""
-    if not colon:
-        raise InputError("`auth` is not base64 of user:password", where=where, do=_MAKE)
-    return username, password.rstrip("\0")
+        username, password = login_of(entry)
+        known = dict(fields(entry))
+    except ValueError as error:
+        raise InputError(f"the entry is malformed: {error}", where=where, do=_MAKE) from None
+    identity_token, registry_token = (
+        token if isinstance(token := known.get(name), str) else "" for name in ("identitytoken", "registrytoken")
+    )
+    return Login(username, password, identity_token, registry_token)
