@@ -182,14 +182,17 @@ def _owner_uid(item: JsonObject) -> str:
     return str((controller_of(item) or {}).get("uid") or "")
 
 
-def unreadable(snapshot: Snapshot) -> Iterator[InputError]:
-    """Why objects that should carry a pod spec have none that can be read: `pods` and `workloads` pass them over."""
-    for kind in TEMPLATE_PATHS:
+def unreadable(snapshot: Snapshot) -> Iterator[tuple[PodTemplate, InputError]]:
+    """What should carry a pod spec and has none that can be read, and why: `pods` and `workloads` pass it over.
+
+    Its `metadata` and `spec` are empty.
+    """
+    for kind, path in TEMPLATE_PATHS.items():
         for item in snapshot.of(kind):
             try:
                 pod_template(kind, item)
             except InputError as error:
-                yield error
+                yield PodTemplate(kind, item, {}, {}, ".".join(path)), error
 
 
 class Owners:

@@ -154,9 +154,9 @@ def _risks(met: list[str], wish: Wish) -> Iterator[str]:
 def require_changeable(template: PodTemplate) -> None:
     """Raises RefusedError: the kind does not let its pod template change."""
     if template.kind in {POD, JOB}:
-        what = "a pod's" if template.kind == POD else "a Job's"
+        what = "a pod's" if template.kind == POD else "a Job's pod"
         raise RefusedError(
-            f"{what} security context cannot be changed once it is there",
+            f"{what} spec cannot be changed once it is there",
             where=template.ref,
             do="Change the workload that makes it, or delete it and make it anew from a changed manifest.",
         )

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from k8srun import steps
 from k8srun.errors import InputError, RefusedError
 from k8srun.jsonpatch import Operation, find, pointer
-from k8srun.kinds import NAMESPACE, SECRET, SERVICE_ACCOUNT
+from k8srun.kinds import JOB, NAMESPACE, SECRET, SERVICE_ACCOUNT
 from k8srun.plan import Plan, Question
-from k8srun.pods import TEMPLATE_PATHS, PodTemplate, containers, pods, workloads
+from k8srun.pods import ENDED, TEMPLATE_PATHS, PodTemplate, containers, pods, unreadable, workloads
 from k8srun.snapshot import JsonObject, Snapshot, object_key
 from k8srun.text import plural
 from k8srun.workloads.admission import relabel
-from k8srun.workloads.fixes import cluster_of, named, planner_of, restart_of
+from k8srun.workloads.fixes import cluster_of, named, planner_of, require_changeable, restart_of
 from k8srun.workloads.images import parse_image
 from k8srun.workloads.policy import PREFIX, LevelVersion, Mode
 from k8srun.workloads.posture import unread_in
-from k8srun.workloads.pull_secrets import SecretState, pull_secrets
+from k8srun.workloads.pull_secrets import PullSecrets, SecretState, pull_secrets
 from k8srun.workloads.server import server_pod_security
 from k8srun.workloads.standards.evaluate import evaluate
 from k8srun.workloads.standards.subject import read_subject
@@ -31,22 +32,28 @@ def pull_secret_plan(snapshot: Snapshot, template: PodTemplate, secret: str, *, 
         to_account: attach it to the ServiceAccount, for every pod that is made with it from now on.
 
     Raises:
-        InputError: the Secret is not there, cannot be used, or is for none of the workload's registries; or the pod
-            spec cannot be read.
+        InputError: the Secret is not there, cannot be used, is for none of the workload's registries, or is attached
+            already; or the pod spec cannot be read.
+        RefusedError: the kind does not let its template change.
     """
     read_subject(template)  # what cannot be read as a pod spec is refused before anything is made of it
     _require_useful(snapshot, template, secret)
     if to_account:
         return _to_account(snapshot, template, secret)
+    require_changeable(template)
     listed = list(template.spec.get("imagePullSecrets") or ())
+    _require_new(listed, secret, template.ref)
     # A pod that lists any gets none of its ServiceAccount's: those that it had by that way must stay.
-    inherited = [] if listed else [{"name": one.name} for one in pull_secrets(snapshot, template).secrets]
+    found = PullSecrets() if listed else pull_secrets(snapshot, template)
+    inherited = [{"name": one.name} for one in found.secrets]
     path = pointer(*TEMPLATE_PATHS[template.kind], "spec", "imagePullSecrets")
     value = [*listed, *inherited, {"name": secret}]
     impact = [restart_of(snapshot, template)]
     if inherited:
         names = ", ".join(entry["name"] for entry in inherited)
         impact.append(f"It lists the pull secrets of its ServiceAccount too ({names}), which it would otherwise lose.")
+    elif found.gaps:
+        impact.append(f"Loses the pull secrets of its ServiceAccount, if that has any: not known ({found.gaps[0]}).")
     return _plan(
         snapshot, f"Let {template.ref} pull with Secret {secret}", template.item, path, value=value, impact=impact
     )
@@ -84,7 +91,9 @@ def _to_account(snapshot: Snapshot, template: PodTemplate, secret: str) -> Plan:
             where=template.ref,
             do="Attach the Secret to the workload.",
         )
-    value = [*(account.get("imagePullSecrets") or ()), {"name": secret}]
+    listed = account.get("imagePullSecrets") or ()
+    _require_new(listed, secret, f"ServiceAccount {template.namespace}/{name}")
+    value = [*listed, {"name": secret}]
     using = [
         one.ref for one in workloads(snapshot) if (one.namespace, one.service_account) == (template.namespace, name)
     ]
@@ -97,6 +106,11 @@ def _to_account(snapshot: Snapshot, template: PodTemplate, secret: str) -> Plan:
     ]
     title = f"Let ServiceAccount {template.namespace}/{name} pull with Secret {secret}"
     return _plan(snapshot, title, account, "/imagePullSecrets", value=value, impact=impact)
+
+
+def _require_new(listed: Iterable[Mapping[str, Any]], secret: str, where: str) -> None:
+    if any(one.get("name") == secret for one in listed):
+        raise InputError(f"lists the pull secret {secret} already", where=where)
 
 
 def _require_useful(snapshot: Snapshot, template: PodTemplate, secret: str) -> None:
@@ -142,7 +156,8 @@ def relabel_plan(snapshot: Snapshot, namespace: str, policy: LevelVersion, *, mo
     wanted = {f"{PREFIX}{mode}": str(policy.level), f"{PREFIX}{mode}-version": str(policy.version)}
     if wanted.items() <= labels.items():
         raise InputError(f"has {mode} {policy} already", where=f"Namespace {namespace}")
-    if mode is Mode.ENFORCE:
+    exempted = _exempted(snapshot, namespace)
+    if mode is Mode.ENFORCE and not exempted:
         _prove(snapshot, item, {**labels, **wanted}, policy)
     operations: list[Operation] = [
         {
@@ -160,12 +175,14 @@ def relabel_plan(snapshot: Snapshot, namespace: str, policy: LevelVersion, *, mo
         Mode.AUDIT: f"Pods that violate {policy} are noted in the audit log; nothing is refused.",
         Mode.WARN: f"Whoever creates what violates {policy} is warned; nothing is refused.",
     }
-    count = len(_pods_of(snapshot, namespace))
+    effect = f"No effect while {exempted}: nothing is refused, noted or warned of." if exempted else effects[mode]
+    proof = f" {plural(len(_pods_of(snapshot, namespace)), 'pod')} of the namespace were judged before."
+    proven = mode is Mode.ENFORCE and not exempted
     return Plan(
         title=f"Let Namespace {namespace} {mode} {policy}",
         cluster=cluster_of(snapshot),
         steps=(steps.patch(item, operations, f"{mode} {policy} in {namespace}"),),
-        impact=(effects[mode], f"Restarts nothing. {plural(count, 'pod')} of the namespace were judged before."),
+        impact=(effect, f"Restarts nothing.{proof if proven else ''}"),
         verify=tuple(
             Question(
                 "field-equals", {"object": named(item), "path": pointer("metadata", "labels", name), "value": value}
@@ -178,7 +195,8 @@ def relabel_plan(snapshot: Snapshot, namespace: str, policy: LevelVersion, *, mo
 
 def _prove(snapshot: Snapshot, item: JsonObject, labels: dict[str, str], policy: LevelVersion) -> None:
     name = str(item["metadata"]["name"])
-    unread = unread_in(snapshot, name)
+    unread = [str(gap) for gap in unread_in(snapshot, name)]
+    unread += [f"{error.where}: {error.what}" for template, error in unreadable(snapshot) if template.namespace == name]
     if unread:
         raise RefusedError(
             f"it is not proven that nothing would be refused: {unread[0]}",
@@ -186,17 +204,14 @@ def _prove(snapshot: Snapshot, item: JsonObject, labels: dict[str, str], policy:
             do="Read pods and workloads too: k8srun permissions shows the role for it.",
         )
     server = server_pod_security(snapshot).configuration
-    policy = policy.on(server.minor)
     running = relabel(item, labels, _pods_of(snapshot, name), server).violating
     refused = [(pod.ref, failures) for pod, failures in running]
     for template in workloads(snapshot):
-        failures = (
-            evaluate(read_subject(template, as_pod=True), policy)
-            if template.namespace == name and not template.is_pod
-            else ()
-        )
-        if failures:
-            refused.append((template.ref, failures))
+        if template.namespace != name or template.is_pod or _has_ended(template):
+            continue
+        if template.spec.get("runtimeClassName") not in server.exemptions.runtime_classes:
+            failures = evaluate(read_subject(template, as_pod=True), policy.on(server.minor))
+            refused += [(template.ref, failures)] if failures else []
     if refused:
         shown = "; ".join(
             f"{ref}: {', '.join(failure.reason for failure in failures)}" for ref, failures in refused[:5]
@@ -208,12 +223,29 @@ def _prove(snapshot: Snapshot, item: JsonObject, labels: dict[str, str], policy:
         )
 
 
+def _has_ended(template: PodTemplate) -> bool:
+    """Whether it is a Job that makes no pods any more."""
+    if template.kind != JOB:
+        return False
+    conditions = (template.item.get("status") or {}).get("conditions") or ()
+    return any(one.get("type") in {"Complete", "Failed"} and one.get("status") == "True" for one in conditions)
+
+
+def _exempted(snapshot: Snapshot, namespace: str) -> str:
+    """Why the server looks at none of a namespace's labels of Pod Security; empty where it does."""
+    server = server_pod_security(snapshot)
+    if server.disabled:
+        return f"{server.where} turns Pod Security off"
+    if namespace in server.configuration.exemptions.namespaces:
+        return f"{server.where} exempts the namespace"
+    return ""
+
+
 def _pods_of(snapshot: Snapshot, namespace: str) -> list[PodTemplate]:
-    ended = {"Succeeded", "Failed"}
     return [
         pod
         for pod in pods(snapshot)
-        if pod.namespace == namespace and (pod.item.get("status") or {}).get("phase") not in ended
+        if pod.namespace == namespace and (pod.item.get("status") or {}).get("phase") not in ENDED
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from k8srun.apiservers import server_minor
 from k8srun.errors import InputError
 from k8srun.kinds import NAMESPACE, POD
-from k8srun.pods import TEMPLATE_PATHS, PodTemplate, made_pods, workloads
+from k8srun.pods import TEMPLATE_PATHS, PodTemplate, made_pods, unreadable, workloads
 from k8srun.snapshot import Gap, GapReason, Need, Snapshot
 from k8srun.workloads.policy import LabelError, LevelVersion, Policy
 from k8srun.workloads.server import server_pod_security
@@ -72,7 +72,7 @@ def postures(snapshot: Snapshot, wanted: LevelVersion) -> tuple[Posture, ...]:
 
 
 def _all_judged(snapshot: Snapshot, wanted: LevelVersion) -> Iterator[Judged]:
-    """The workloads, then of the pods that they made those that violate more than what made them, one for each way."""
+    """The workloads, of the pods that they made those that violate more, one for each way, and what cannot be read."""
     told: set[tuple[str, str, str]] = set()
     for template in workloads(snapshot):
         one = judged(template, wanted)
@@ -83,6 +83,7 @@ def _all_judged(snapshot: Snapshot, wanted: LevelVersion) -> Iterator[Judged]:
         if beyond := _ways(ref, one) - told:
             told |= beyond
             yield one
+    yield from (Judged(template, error=error.what) for template, error in unreadable(snapshot))
 
 
 def _ways(ref: str, one: Judged) -> set[tuple[str, str, str]]:

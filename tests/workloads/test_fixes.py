@@ -15,7 +15,7 @@ from k8srun.change import AnswerState, ChangeStatus
 from k8srun.codec import encode
 from k8srun.errors import InputError, RefusedError
 from k8srun.jsonpatch import patched
-from k8srun.kinds import DEPLOYMENT, POD
+from k8srun.kinds import DEPLOYMENT, POD, SERVICE_ACCOUNT
 from k8srun.lab import HEALTHY, build
 from k8srun.pods import pod_template
 from k8srun.snapshot import Area, Gap, GapReason
@@ -233,6 +233,32 @@ def test_a_pull_secret_that_would_not_help_is_refused(secrets, message):
         pull_secret_plan(snapshot, find_workload(snapshot, "shop/web"), "mine")
 
 
+@pytest.mark.parametrize("to_account", [False, True])
+def test_a_pull_secret_that_is_attached_already_is_not_attached_twice(to_account):
+    attached = {"imagePullSecrets": [{"name": "mine"}]}
+    spec, account = (pod_spec(), attached) if to_account else (pod_spec(**attached), {})
+    snapshot = cluster(
+        given_uid(deployment(spec=spec)), service_account(**account), registry_secret("mine", "registry.example")
+    )
+    with pytest.raises(InputError, match="lists the pull secret mine already"):
+        pull_secret_plan(snapshot, find_workload(snapshot, "shop/web"), "mine", to_account=to_account)
+
+
+def test_a_pod_cannot_be_given_a_pull_secret_and_its_service_account_can():
+    snapshot = cluster(given_uid(pod()), given_uid(service_account()), registry_secret("mine", "registry.example"))
+    template = find_workload(snapshot, "shop/web")
+    with pytest.raises(RefusedError, match="a pod's spec cannot be changed"):
+        pull_secret_plan(snapshot, template, "mine")
+    assert pull_secret_plan(snapshot, template, "mine", to_account=True).steps
+
+
+def test_pull_secrets_of_a_service_account_that_was_not_read_may_be_lost_and_the_plan_says_so():
+    gap = Gap(Area.OBJECTS, str(SERVICE_ACCOUNT), GapReason.FORBIDDEN)
+    snapshot = cluster(given_uid(deployment()), registry_secret("mine", "registry.example"), gaps=(gap,))
+    plan = pull_secret_plan(snapshot, find_workload(snapshot, "shop/web"), "mine")
+    assert any(line.startswith("Loses the pull secrets of its ServiceAccount, if") for line in plan.impact)
+
+
 def test_a_token_that_nobody_needs_is_not_mounted_any_more():
     snapshot = cluster(given_uid(deployment()), service_account())
     plan = token_plan(snapshot, find_workload(snapshot, "shop/web"))
@@ -266,6 +292,23 @@ def test_nothing_is_proven_where_pods_could_not_be_read():
     snapshot = cluster(given_uid(namespace("shop", enforce="baseline")), gaps=(gap,))
     with pytest.raises(RefusedError, match=r"not proven.*forbidden"):
         relabel_plan(snapshot, "shop", RESTRICTED)
+
+
+@pytest.mark.parametrize("damaged", [{"metadata": {"name": "x", "namespace": "shop"}}, {**pod("x"), "spec": "none"}])
+def test_nothing_is_proven_where_a_pod_has_no_spec_that_can_be_read(damaged):
+    bare = {"apiVersion": "v1", "kind": "Pod", **damaged}
+    with pytest.raises(RefusedError, match=r"not proven.*Pod shop/x: spec"):
+        relabel_plan(cluster(given_uid(namespace("shop", enforce="baseline")), bare), "shop", RESTRICTED)
+    elsewhere = {**bare, "metadata": {"name": "x", "namespace": "other"}}
+    assert relabel_plan(cluster(given_uid(namespace("shop", enforce="baseline")), elsewhere), "shop", RESTRICTED)
+
+
+def test_a_job_that_has_ended_keeps_no_namespace_from_its_level():
+    job = {**deployment(spec=BARE), "apiVersion": "batch/v1", "kind": "Job"}
+    ended = {**job, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    assert relabel_plan(cluster(given_uid(namespace("shop", enforce="baseline")), ended), "shop", RESTRICTED)
+    with pytest.raises(RefusedError, match=r"Job\.batch shop/web"):
+        relabel_plan(cluster(given_uid(namespace("shop", enforce="baseline")), job), "shop", RESTRICTED)
 
 
 def test_warning_of_a_level_needs_no_proof():

@@ -89,7 +89,9 @@ def test_what_cannot_be_read_is_told_beside_what_can():
     snapshot = cluster(deployment(), damaged, pod())
 
     assert [template.ref for template in workloads(snapshot)] == ["Pod shop/web", "Deployment.apps shop/web"]
-    assert [error.where for error in unreadable(snapshot)] == ["Deployment.apps shop/damaged"]
+    assert [(template.ref, error.where) for template, error in unreadable(snapshot)] == [
+        ("Deployment.apps shop/damaged", "Deployment.apps shop/damaged")
+    ]
 
 
 def owner(kind: str, name: str, uid: str) -> dict:

@@ -10,17 +10,20 @@ import pytest
 import yaml
 
 from k8srun.checks import evaluate
+from k8srun.errors import RefusedError
 from k8srun.findings import Confidence, Verdict
 from k8srun.snapshot import ServerInfo, Snapshot
 from k8srun.sources.host import read_host
 from k8srun.workloads.checks import CHECKS
+from k8srun.workloads.fixes_access import relabel_plan
 from k8srun.workloads.policy import Level, LevelVersion, Version
 from k8srun.workloads.posture import postures
 from k8srun.workloads.server import server_pod_security
 from tests.certificates.model import NOW
-from tests.workloads.cluster import cluster, namespace, pod, pod_spec
+from tests.workloads.cluster import cluster, deployment, namespace, pod, pod_spec
 
 (W02,) = (check for check in CHECKS if check.id == "W02-POD-SECURITY")
+AT_BASELINE = LevelVersion(Level.BASELINE)
 BASELINE = {
     "apiVersion": "pod-security.admission.config.k8s.io/v1",
     "kind": "PodSecurityConfiguration",
@@ -122,6 +125,34 @@ def test_what_a_newer_server_would_relax_an_older_one_refuses():
     assert refused("v1.37.2") == [False, False]
 
 
+def test_a_namespace_is_relabelled_without_proof_where_the_server_exempts_it_and_the_plan_says_so(on_host):
+    snapshot = replace(
+        on_host(FLAG, admission=admission(configuration=BASELINE)),
+        objects=cluster(with_uid(namespace("shop")), pod(spec=pod_spec(hostPID=True))).objects,
+    )
+    assert "exempts the namespace: nothing is refused" in relabel_plan(snapshot, "shop", AT_BASELINE).impact[0]
+
+    off = replace(on_host("--disable-admission-plugins=PodSecurity"), objects=snapshot.objects)
+    assert "turns Pod Security off" in relabel_plan(off, "shop", AT_BASELINE).impact[0]
+
+
+def test_what_the_server_exempts_by_its_runtime_class_does_not_keep_a_namespace_from_its_level(on_host):
+    def relabelled(runtime_class: str) -> bool:
+        exempt = pod_spec(hostPID=True, runtimeClassName=runtime_class)
+        objects = cluster(with_uid(namespace("bare", audit="baseline")), deployment(namespace="bare", spec=exempt))
+        host = on_host(FLAG, admission=admission(configuration=BASELINE))
+        return bool(relabel_plan(replace(host, objects=objects.objects), "bare", AT_BASELINE).steps)
+
+    assert relabelled("kata")
+    with pytest.raises(RefusedError, match=r"Deployment\.apps bare/web: host namespaces"):
+        relabelled("gvisor")
+
+
+def with_uid(item: dict[str, Any]) -> dict[str, Any]:
+    item["metadata"]["uid"] = "u"
+    return item
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
@@ -146,3 +177,9 @@ def test_a_configuration_that_cannot_be_read_keeps_labelled_namespaces_from_pass
 
     assert result.verdict is Verdict.UNKNOWN
     assert reason in result.reason
+
+
+def test_a_pod_without_a_spec_is_not_judged_and_told_with_its_namespace():
+    bare = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "namespace": "shop"}}
+    (posture,) = postures(cluster(namespace("shop"), bare), LevelVersion(Level.RESTRICTED))
+    assert [(one.template.ref, one.error) for one in posture.unreadable] == [("Pod shop/x", "spec is missing")]

@@ -69,7 +69,7 @@ def over_workloads(inspect: Callable[[Check, Workload], Iterable[Finding]]) -> R
 @remembered
 def _read(snapshot: Snapshot) -> tuple[tuple[Workload, ...], tuple[InputError, ...]]:
     """The workloads of a snapshot, then the pods that they made; and why some could not be read."""
-    broken = list(unreadable(snapshot))
+    broken = [error for _, error in unreadable(snapshot)]
     found = []
     for ref, template in (*((one.ref, one) for one in workloads(snapshot)), *made_pods(snapshot)):
         try:
