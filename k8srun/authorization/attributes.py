@@ -53,13 +53,6 @@ class Identity:
             added = [SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{account[0]}", AUTHENTICATED]
         return Identity(self.user, (*self.groups, *(group for group in added if group not in self.groups)))
 
-    def as_impersonated(self) -> Identity:
-        """As `--as` and `--as-group` make it: a ServiceAccount has its own groups only where none were given."""
-        full = self.as_authenticated()
-        if not self.groups or not self.service_account:
-            return full
-        return Identity(self.user, tuple(dict.fromkeys((*self.groups, AUTHENTICATED))))
-
     def __str__(self) -> str:
         groups = f" in groups {', '.join(self.groups)}" if self.groups else ""
         return f"{self.user or '(no user)'}{groups}"

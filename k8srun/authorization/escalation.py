@@ -1,16 +1,14 @@
 """Whether somebody may write a role or a binding, which takes more than the verb: nobody may grant what they lack.
 
 Source: kubernetes `pkg/registry/rbac/{role,clusterrole,rolebinding,clusterrolebinding}/policybased/storage.go`,
-`pkg/registry/rbac/escalation_check.go`; apiserver `pkg/endpoints/filters/impersonation`.
+`pkg/registry/rbac/escalation_check.go`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from k8srun.authorization.attributes import MASTERS, NODE_PREFIX, Attributes, Identity
-from k8srun.authorization.dangers import AUTHENTICATION
+from k8srun.authorization.attributes import MASTERS, Attributes, Identity
 from k8srun.authorization.matching import uncovered
 from k8srun.authorization.model import RBAC_GROUP, Binding, Role, Rule
 from k8srun.authorization.rbac import Rbac
@@ -75,62 +73,3 @@ def may_write_binding(rbac: Rbac, identity: Identity, binding: Binding) -> Escal
         return Escalation(False, missing_role=True)
     lacking = uncovered(rbac.rules_of(identity, binding.namespace), role.rules)
     return Escalation(not lacking, "" if lacking else "held", lacking)
-
-
-def impersonation_requests(target: Identity, *, uid: str = "", extra: Sequence[str] = ()) -> tuple[Attributes, ...]:
-    """What an impersonator must be allowed, all of it, to act as `target` (`--as`, `--as-group`), the legacy way.
-
-    Args:
-        uid: to be impersonated (`--as-uid`).
-        extra: keys of extra fields (`--as-user-extra`).
-    """
-    account = target.service_account
-    who = (
-        Attributes("impersonate", "", "serviceaccounts", namespace=account[0], name=account[1])
-        if account
-        else Attributes("impersonate", "", "users", name=target.user)
-    )
-    return (
-        who,
-        *(Attributes("impersonate", "", "groups", name=name) for name in target.groups),
-        *((Attributes("impersonate", AUTHENTICATION, "uids", name=uid),) if uid else ()),
-        *(Attributes("impersonate", AUTHENTICATION, "userextras", key) for key in extra),
-    )
-
-
-def constrained_impersonation_requests(target: Identity, request: Attributes) -> tuple[Attributes, ...]:
-    """The same for one request by constrained impersonation, which servers since 1.36 try before the legacy way.
-
-    Args:
-        target: of a ServiceAccount and of a node the groups that they have by themselves are left out.
-        request: what is to be done as `target`.
-    """
-    account = target.service_account
-    groups: tuple[str, ...] = ()
-    if account:
-        mode, who = "serviceaccount", Attributes("", AUTHENTICATION, "serviceaccounts", "", *account)
-    elif target.user.startswith(NODE_PREFIX):
-        mode = "arbitrary-node"
-        who = Attributes("", AUTHENTICATION, "nodes", name=target.user.removeprefix(NODE_PREFIX))
-    else:
-        mode, who, groups = "user-info", Attributes("", AUTHENTICATION, "users", name=target.user), target.groups
-    asked = (who, *(Attributes("", AUTHENTICATION, "groups", name=name) for name in groups))
-    return (
-        *(replace(one, verb=f"impersonate:{mode}") for one in asked),
-        replace(request, verb=f"impersonate-on:{mode}:{request.verb}"),
-    )
-
-
-def compound_requests(request: Attributes, *, websocket: bool = True, creates: bool = False) -> tuple[Attributes, ...]:
-    """Everything that the server asks for one request of a client, itself included.
-
-    Args:
-        websocket: since 1.35 exec, attach and port-forward over WebSocket need `get` and `create`.
-        creates: a PUT or PATCH of an object that does not exist yet needs `create` too.
-    """
-    asked = [request]
-    if request.resource == "pods" and request.subresource in {"exec", "attach", "portforward"} and websocket:
-        asked += [replace(request, verb=verb) for verb in ("get", "create")]
-    if creates and request.verb in {"update", "patch"}:
-        asked.append(replace(request, verb="create"))
-    return tuple(dict.fromkeys(asked))

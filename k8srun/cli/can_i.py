@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from k8srun.authorization.asking import identity_of, request_of
+from k8srun.authorization.compound import review_as_client
 from k8srun.authorization.nearmisses import near_misses
 from k8srun.cli.authorization_documents import decision_document, identity_document, request_document
 from k8srun.cli.authorization_options import (
@@ -64,7 +65,7 @@ def can_i(
     authorization = read_authorization(sources, now, eks_file)
     identity = identity_of(user, groups, raw=raw, snapshot=authorization.snapshot, eks=authorization.eks)
     request = request_of(verb, resource, name, namespace_of(sources), authorization.snapshot)
-    decision = authorization.review(identity, request)
+    decision = review_as_client(authorization, identity, request)
     misses = () if decision.allowed else near_misses(authorization, identity, request)
     if output == "json":
         answer = {

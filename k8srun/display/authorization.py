@@ -27,7 +27,7 @@ _DANGERS = ("Severity", "Who", "Can", "Where", "By")
 _PATHS = ("Who", "Steps", "How")
 _ACCOUNTS = ("ServiceAccount", "Runs", "Token mounted", "Bindings", "From other namespaces", "Token Secrets", "To know")
 _ROLES = ("Role", "Rules", "Bound by", "To")
-_RESOURCES = ("Resource", "API group", "Version", "Stability", "Namespaced", "Short names", "Subresources")
+_RESOURCES = ("Resource", "API group", "Version", "Stability", "Namespaced", "Short names", "Subresources", "Verbs")
 _AUTHENTICATORS = ("Way in", "How", "Warning")
 _CHAIN = ("Authorizer", "Says")
 _OPTIONS = ("Option", "What it does", "Gives besides", "Dangerous", "New ways to cluster-admin")
@@ -184,6 +184,7 @@ def resources(found: Iterable[ApiResource]) -> pd.DataFrame:
             "Namespaced": "yes" if item.namespaced else "no",
             "Short names": ", ".join(item.short_names),
             "Subresources": ", ".join(item.subresources),
+            "Verbs": ", ".join(item.verbs),
         }
         for item in found
     ]

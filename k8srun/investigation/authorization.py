@@ -16,6 +16,7 @@ from k8srun.authorization.attributes import Attributes
 from k8srun.authorization.chain import Authorization
 from k8srun.authorization.changes import permission_changes
 from k8srun.authorization.checks import CHECKS
+from k8srun.authorization.compound import review_as_client
 from k8srun.authorization.dangers import is_system
 from k8srun.authorization.identities import authenticators, of_kubeconfig_user, of_server
 from k8srun.authorization.model import Subject
@@ -59,7 +60,7 @@ class AuthorizationQuestions(Questions):
         """Whether somebody may do something, with the proof, or with what came close; without `who`, who asks."""
         identity = identity_of(who, (), raw=False, snapshot=self.snapshot)
         request = self._asked(verb, resource, name, namespace)
-        decision = self._authorization.review(identity, request)
+        decision = review_as_client(self._authorization, identity, request)
         misses = near_misses(self._authorization, identity, request) if not decision.allowed else ()
         return display.decision(f"{identity}: {request}", decision, misses)
 

@@ -25,6 +25,8 @@ def rfc3339(time: datetime) -> str:
 
 def quote(text: str) -> str:
     """`text` as `%q` prints it."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return '"' + "".join(_quoted(char) for char in text) + '"'
 
 

@@ -266,11 +266,6 @@ def test_who_selects_the_rules_of_others_must_hold_everything():
     assert may_write_role(asked.rbac, Identity("jane"), Role("", "new", ())).allowed
 
 
-def test_groups_that_an_impersonator_names_take_the_place_of_those_of_a_service_account():
-    assert Identity(WEB.user, ("dev",)).as_impersonated().groups == ("dev", "system:authenticated")
-    assert Identity(WEB.user).as_impersonated() == WEB
-
-
 def test_an_object_in_the_wrong_scope_grants_nothing_and_is_a_fault():
     lost = {**role("shop", "r", rule("get", "pods")), "metadata": {"name": "r"}}
     placed = {**cluster_role("c", rule("get", "pods")), "metadata": {"name": "c", "namespace": "shop"}}

@@ -17,11 +17,13 @@ from k8srun.authorization.fixes.impact import impact
 from k8srun.authorization.fixes.needed import needed
 from k8srun.authorization.fixes.options import Way, propose
 from k8srun.authorization.fixes.plans import grant_plan, token_plan
+from k8srun.authorization.model import RBAC_GROUP
 from k8srun.authorization.usage import read_audit
 from k8srun.errors import InputError
 from k8srun.kinds import NAMESPACE, SERVICE_ACCOUNT
 from k8srun.plan import Action
 from k8srun.planfile import problems
+from k8srun.snapshot import ServerInfo
 from tests.authorization.cluster import ADMIN, binding, cluster_role, role, rule, snapshot
 
 JANE = Identity("jane").as_authenticated()
@@ -75,6 +77,24 @@ def test_every_verb_that_is_needed_is_granted_by_every_option():
     for option in propose(JANE, needed(LIST_PODS), cluster).options:
         then = Authorization.of(after(cluster, option.steps))
         assert all(then.review(JANE, one).allowed for one in needed(LIST_PODS)), option.title
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (rule("create", "rolebindings", group=RBAC_GROUP), ["not create Role", "they lack: get, list, watch"]),
+        (rule("create", "roles,rolebindings", group=RBAC_GROUP), ["they lack: get, list, watch pods"] * 2),
+        (rule("create,escalate,bind", "roles,rolebindings", group=RBAC_GROUP), []),
+        (ADMIN, []),
+    ],
+)  # fmt: skip
+def test_who_may_not_grant_it_is_told_before_the_server_says_so(held, said):
+    items = (role("shop", "mine", held), binding("shop", "mine", "Role mine", "User ana"))
+    doubts = propose(JANE, needed(LIST_PODS), snapshot(*items, server=ServerInfo(username="ana"))).doubts
+    told = [doubt for doubt in doubts if doubt.startswith("ana, who read this cluster,")]
+    assert len(told) == len(said)
+    assert all(words in doubt for words, doubt in zip(said, told, strict=True))
+    assert not any("ana" in doubt for doubt in propose(JANE, needed(LIST_PODS), snapshot(*items)).doubts)
 
 
 def test_a_role_that_gives_nothing_else_is_bound_before_a_new_one_is_made():

@@ -8,8 +8,8 @@ import pytest
 
 from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.changes import permission_changes
-from k8srun.authorization.escalation import compound_requests, impersonation_requests
-from k8srun.authorization.model import Rule, Subject
+from k8srun.authorization.compound import besides
+from k8srun.authorization.model import RBAC_GROUP, Rule, Subject
 from k8srun.authorization.nearmisses import Miss, near_misses
 from k8srun.authorization.permissions import access_matrix, permissions_of
 from k8srun.authorization.usage import minimal_roles, read_audit, unused_grants
@@ -230,20 +230,29 @@ def test_the_least_role_of_an_audit_log_allows_what_was_done_and_nothing_else():
     assert not asked.review(WEB, Attributes("get", "", "secrets", namespace="shop", name="other")).allowed
 
 
-def test_impersonation_and_upgrades_need_more_than_one_permission():
-    target = Identity("system:serviceaccount:shop:web", ("dev",))
-    assert impersonation_requests(target, uid="7", extra=("scopes",)) == (
-        Attributes("impersonate", "", "serviceaccounts", namespace="shop", name="web"),
-        Attributes("impersonate", "", "groups", name="dev"),
-        Attributes("impersonate", "authentication.k8s.io", "uids", name="7"),
-        Attributes("impersonate", "authentication.k8s.io", "userextras", "scopes"),
-    )
-    entered = Attributes("get", "", "pods", "exec", "shop", "web-0")
-    assert {item.verb for item in compound_requests(entered)} == {"get", "create"}
-    assert [item.verb for item in compound_requests(Attributes("patch", "", "pods"), creates=True)] == [
-        "patch",
-        "create",
-    ]
+@pytest.mark.parametrize(
+    ("request_", "more", "said"),
+    [
+        (Attributes("create", "", "pods", "exec", "shop"), rule("get", "pods/exec"), "get pods/exec is not allowed"),
+        (Attributes("get", "", "pods", "exec", "shop"), rule("create", "pods/exec"), "create pods/exec"),
+        (Attributes("create", RBAC_GROUP, "roles"), rule("escalate", "roles", group=RBAC_GROUP), "escalate roles"),
+        (Attributes("patch", RBAC_GROUP, "rolebindings", "", "shop"), rule("bind", "clusterroles", group=RBAC_GROUP),
+         "bind clusterroles.rbac.authorization.k8s.io is not allowed"),
+        (Attributes("update", "certificates.k8s.io", "certificatesigningrequests", "approval"),
+         rule("approve", "signers", group="certificates.k8s.io"), "approve signers.certificates.k8s.io"),
+    ],
+)  # fmt: skip
+def test_what_the_server_asks_beside_a_request_is_told_unless_it_is_allowed(request_, more, said):
+    bound = binding("", "b", "ClusterRole r", "User jane")
+    jane = Identity("jane")
+
+    (told,) = besides(authorization(cluster_role("r", rule("get", "x")), bound), jane, request_)
+    assert said in told
+    assert list(besides(authorization(cluster_role("r", more), bound), jane, request_)) == []
+
+
+def test_a_plain_request_is_asked_about_once():
+    assert list(besides(authorization(), Identity("jane"), Attributes("delete", "", "pods"))) == []
 
 
 def test_what_system_masters_did_makes_no_grant_used():

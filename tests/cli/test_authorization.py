@@ -118,6 +118,15 @@ def can_i(file: str, *arguments: str) -> dict:
     return json.loads(result.stdout)
 
 
+def test_a_yes_to_exec_tells_that_the_server_asks_for_another_verb_too(tmp_path):
+    path = tmp_path / "exec.k8srun"
+    items = (role("shop", "in", rule("create", "pods/exec")), binding("shop", "in", "Role in", "User jane"))
+    save(snapshot(*items), path)
+
+    (warning,) = can_i(str(path), "create", "pods/exec", "-n", "shop", "--as", "jane")["warnings"]
+    assert warning.startswith("get pods/exec is not allowed")
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [

@@ -10,7 +10,7 @@ from k8srun.authorization.changes import PermissionChange, permission_changes
 from k8srun.authorization.dangers import Danger, dangers_of, is_everything
 from k8srun.authorization.fixes.after import after
 from k8srun.authorization.model import Grant, Rule
-from k8srun.authorization.paths import AttackPath, attack_paths
+from k8srun.authorization.paths import AttackPath, AttackPaths, attack_paths
 from k8srun.authorization.whocan import account_of, meaning
 from k8srun.findings import Severity
 from k8srun.plan import Step
@@ -29,7 +29,7 @@ def impact(steps: Sequence[Step], snapshot: Snapshot) -> tuple[str, ...]:
     old, new = Authorization.of(snapshot), Authorization.of(then)
     found = permission_changes(old, new)
     lines = [
-        *(f"critical: {_path(path)}" for path in new_paths(old, new)),
+        *(f"critical: {_path(path)}" for path in new_paths(attack_paths(old.rbac, snapshot), new)),
         *(line for change in found.changes for line in _dangers(change)),
         *(line for change in found.changes for line in _changed(change, snapshot)),
         *(f"Not known: {reason}." for reason in found.unknown),
@@ -37,9 +37,9 @@ def impact(steps: Sequence[Step], snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(dict.fromkeys(visible(line, limit=500) for line in lines))
 
 
-def new_paths(old: Authorization, new: Authorization) -> tuple[AttackPath, ...]:
+def new_paths(old: AttackPaths, new: Authorization) -> tuple[AttackPath, ...]:
     """Ways to cluster-admin that nobody had, or that are shorter than before."""
-    before = {path.subject: path.length for path in attack_paths(old.rbac, old.snapshot).paths}
+    before = {path.subject: path.length for path in old.paths}
     now = attack_paths(new.rbac, new.snapshot).paths
     return tuple(path for path in now if path.length < before.get(path.subject, path.length + 1))
 

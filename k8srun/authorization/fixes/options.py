@@ -11,6 +11,7 @@ from k8srun.authorization.attributes import ANONYMOUS, MASTERS, UNAUTHENTICATED,
 from k8srun.authorization.chain import Authorization
 from k8srun.authorization.dangers import PRIVILEGED_NAMESPACES, is_everything
 from k8srun.authorization.fixes.after import after
+from k8srun.authorization.fixes.applying import obstacles
 from k8srun.authorization.fixes.commands import role_name
 from k8srun.authorization.fixes.earlier import Earlier
 from k8srun.authorization.fixes.impact import new_paths, powers, shown_rules, summary, worst
@@ -18,7 +19,7 @@ from k8srun.authorization.fixes.needed import rules_for
 from k8srun.authorization.fixes.writing import binding_body, free_name, rule_of, rules_as_written
 from k8srun.authorization.matching import allows, uncovered
 from k8srun.authorization.model import Role, Rule
-from k8srun.authorization.paths import AttackPath
+from k8srun.authorization.paths import AttackPath, AttackPaths, attack_paths
 from k8srun.kinds import ROLE
 from k8srun.plan import Step
 from k8srun.snapshot import Snapshot
@@ -82,7 +83,8 @@ class Proposal:
 
     Attributes:
         needed: every request that the client will make.
-        doubts: why it may be right that it is refused, a sentence each.
+        doubts: why it may be right that it is refused, and what keeps who asks from granting it the first way; a
+            sentence each.
         earlier: whether it worked before, and what took it away.
         options: the best first.
     """
@@ -112,10 +114,11 @@ def propose(
     authorization = Authorization.of(snapshot)
     lacking = [one for one in needed if not authorization.review(identity, one).allowed]
     told = before or Earlier()
-    making = _Making(identity, tuple(lacking), authorization, expires)
+    making = _Making(identity, tuple(lacking), authorization, attack_paths(authorization.rbac, snapshot), expires)
     found = list(making.restoring(told)) + ([*making.binding(), *making.new(), *making.extending()] if lacking else [])
     ranked = tuple(sorted(found, key=lambda option: option.rank))
-    return Proposal(identity, tuple(needed), tuple(_doubts(identity, needed)), told, ranked)
+    doubts = [*_doubts(identity, needed), *(obstacles(ranked[0].steps, snapshot) if ranked else ())]
+    return Proposal(identity, tuple(needed), tuple(doubts), told, ranked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ class _Making:
     identity: Identity
     lacking: tuple[Attributes, ...]
     authorization: Authorization
+    paths: AttackPaths
     expires: str
 
     @property
@@ -223,7 +227,7 @@ class _Making:
             made,
             besides,
             powers((*self.wanted, *besides)),
-            new_paths(self.authorization, then),
+            new_paths(self.paths, then),
             expires,
         )
 
