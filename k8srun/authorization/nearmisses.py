@@ -135,7 +135,8 @@ class _Search:
     def _might_join(self, grant: Grant) -> bool:
         """Whether the grant is for a group that somebody may be meant to be in: not one that may do everything."""
         joined = grant.subject.name in (MASTERS, *self.identity.groups)
-        return grant.subject.kind == "Group" and not joined and not is_everything(grant.rule)
+        everything = is_everything(grant.rule) or ALL in grant.rule.urls
+        return grant.subject.kind == "Group" and not joined and not everything
 
 
 def _compared(grant: Grant, request: Attributes) -> NearMiss | None:

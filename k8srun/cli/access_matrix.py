@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from k8srun.authorization.asking import request_of
+from k8srun.authorization.chain import Authorization
 from k8srun.authorization.model import Subject
 from k8srun.authorization.permissions import AccessMatrix, access_matrix, bound_subjects
 from k8srun.cli.authorization_documents import subject_document
-from k8srun.cli.authorization_options import eks_option, namespace_of, read_authorization
-from k8srun.cli.options import console, now_option, output_option, source_options
-from k8srun.codec import pretty
-from k8srun.errors import ExitCode, InputError
-from k8srun.sources.options import SourceOptions
+from k8srun.cli.authorization_options import Answer, question
+from k8srun.errors import InputError
 from k8srun.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SCHEMA = "k8srun.dev/access-matrix/v1"
 _RESOURCES = ("pods", "pods/exec", "secrets", "configmaps", "serviceaccounts/token", "deployments.apps", "rolebindings")
@@ -28,23 +28,16 @@ _VERBS = ("get", "list", "create", "update", "delete")
 @click.option("--resource", "names", multiple=True, metavar="RESOURCE", help="RESOURCE[.GROUP][/SUBRESOURCE].")
 @click.option("--verb", "verbs", multiple=True, metavar="VERB", help="Repeatable, as the others.")
 @click.option("--system", is_flag=True, help="Without --subject: the server's own (system:…) subjects too.")
-@eks_option
-@source_options
-@now_option
-@output_option("table", "json", "csv")
-@click.pass_context
+@question()
 def access_matrix_command(
-    context: click.Context,
+    authorization: Authorization,
+    namespace: str,
     *,
     subjects: tuple[str, ...],
     names: tuple[str, ...],
     verbs: tuple[str, ...],
     system: bool,
-    eks_file: Path | None,
-    sources: SourceOptions,
-    now: datetime,
-    output: str,
-) -> None:
+) -> Answer:
     """Show who may do what, as a table: each subject and resource a line, each verb a column.
 
     -n says in which namespace; without it the cluster scope is meant. Without --subject it is everybody whom a binding
@@ -55,8 +48,6 @@ def access_matrix_command(
       k8srun access-matrix -n shop --lab
       k8srun access-matrix --subject shop:web --subject User:jane --resource secrets --verb list --context -o csv
     """
-    authorization = read_authorization(sources, now, eks_file)
-    namespace = namespace_of(sources)
     asked = [request_of("", name, "", namespace, authorization.snapshot) for name in names or _RESOURCES]
     if any(request.path is not None for request in asked):
         raise InputError("a URL is no resource", where="--resource", do="Ask for it with k8srun can-i or who-can.")
@@ -64,14 +55,14 @@ def access_matrix_command(
         subject for subject in bound_subjects(authorization) if system or not _is_system(subject)
     ]
     matrix = access_matrix(authorization, named, asked, verbs or _VERBS, namespace)
-    if output == "json":
-        click.echo(pretty(_document(matrix)))
-    else:
+
+    def show(out: Console, output: str) -> None:
         from k8srun.cli import authorization_output  # noqa: PLC0415 - rich and csv are not needed for -o json
 
-        authorization_output.print_matrix(console(), output, matrix)
+        authorization_output.print_matrix(out, output, matrix)
+
     unknown = any(decision.allowed is None for row in matrix.rows for decision in row.decisions)
-    context.exit(ExitCode.INCOMPLETE if unknown else ExitCode.CLEAN)
+    return Answer(_document(matrix), show, unknown)
 
 
 def _subject(text: str) -> Subject:

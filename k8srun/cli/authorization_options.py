@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from k8srun.authorization.chain import NEEDS, Authorization
 from k8srun.authorization.eks import EksAccess, read_eks_access
-from k8srun.codec import parse_json
+from k8srun.cli.options import console, now_option, output_option, source_options
+from k8srun.codec import parse_json, pretty
 from k8srun.controlplane.distribution import distribution
-from k8srun.errors import InputError
+from k8srun.errors import ExitCode, InputError
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE, POD, SERVICE_ACCOUNT
 from k8srun.pods import TEMPLATE_PATHS
 from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.collect import collect
 from k8srun.sources.options import SourceOptions
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +48,47 @@ def identity_options(function: F) -> F:
         click.option("--raw", is_flag=True, help="Do not add the groups that authentication adds."),
     )
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), function)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command found.
+
+    Attributes:
+        document: for `-o json`.
+        show: prints it on a console as `table` or `csv`.
+        unknown: something of it could not be told.
+    """
+
+    document: Mapping[str, object]
+    show: Callable[[Console, str], None]
+    unknown: bool
+
+
+def question(*, workloads: bool = False) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Make the body of a command out of a function that answers from an Authorization.
+
+    The function gets that, the namespace that is asked about, and the options of its own by name. This adds the
+    sources, `--eks-access`, `--now` and `-o`, prints the answer, and ends with 3 where something of it is unknown.
+
+    Args:
+        workloads: read them too, to say what runs as whom.
+    """
+
+    def decorate(function: Callable[..., Answer]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def command(*, eks_file: Path | None, sources: SourceOptions, now: datetime, output: str, **own: Any) -> None:
+            namespace = namespace_of(sources)
+            answer = function(read_authorization(sources, now, eks_file, workloads=workloads), namespace, **own)
+            if output == "json":
+                click.echo(pretty(answer.document))
+            else:
+                answer.show(console(), output)
+            click.get_current_context().exit(ExitCode.INCOMPLETE if answer.unknown else ExitCode.CLEAN)
+
+        return eks_option(source_options(now_option(output_option("table", "json", "csv")(command))))
+
+    return decorate
 
 
 def read_authorization(

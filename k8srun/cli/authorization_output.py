@@ -22,18 +22,22 @@ _STYLES = {"yes": "bold green", "no": "bold red", "unknown": "bold yellow"}
 _WAYS = 5
 
 
-def print_decision_csv(identity: Identity, request: Attributes, decision: Decision) -> None:
-    """One line."""
-    proof = str(decision.proof) if decision.proof else ""
-    row = (identity.user, " ".join(identity.groups), str(request), decision.answer, decision.reason, proof)
-    header = ("user", "groups", "request", "answer", "reason", "proof", "unknown")
-    _csv(header, [(*row, "; ".join(decision.unknown))])
-
-
 def print_decision(
-    out: Console, identity: Identity, request: Attributes, decision: Decision, misses: Sequence[NearMiss]
+    out: Console,
+    output: str,
+    identity: Identity,
+    request: Attributes,
+    decision: Decision,
+    *,
+    misses: Sequence[NearMiss],
 ) -> None:
-    """The answer, its proof or what comes close."""
+    """The answer, its proof or what comes close; in CSV one line."""
+    if output == "csv":
+        proof = str(decision.proof) if decision.proof else ""
+        row = (identity.user, " ".join(identity.groups), str(request), decision.answer, decision.reason, proof)
+        header = ("user", "groups", "request", "answer", "reason", "proof", "unknown")
+        _csv(header, [(*row, "; ".join(decision.unknown))])
+        return
     out.print(decision.answer, style=_STYLES[decision.answer])
     _line(out, f"{identity}: {request}")
     if decision.proof:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from k8srun.authorization.asking import identity_of, request_of
+from k8srun.authorization.chain import Authorization
 from k8srun.authorization.compound import review_as_client
 from k8srun.authorization.nearmisses import near_misses
 from k8srun.cli.authorization_documents import decision_document, identity_document, request_document
-from k8srun.cli.authorization_options import (
-    eks_option,
-    identity_options,
-    namespace_of,
-    read_authorization,
-)
-from k8srun.cli.options import console, now_option, output_option, source_options
-from k8srun.codec import pretty
-from k8srun.errors import ExitCode
-from k8srun.sources.options import SourceOptions
+from k8srun.cli.authorization_options import Answer, identity_options, question
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SCHEMA = "k8srun.dev/can-i/v1"
 
@@ -30,13 +24,10 @@ SCHEMA = "k8srun.dev/can-i/v1"
 @click.argument("resource", metavar="RESOURCE[.GROUP][/SUBRESOURCE]|/URL")
 @click.argument("name", default="")
 @identity_options
-@eks_option
-@source_options
-@now_option
-@output_option("table", "json", "csv")
-@click.pass_context
+@question()
 def can_i(
-    context: click.Context,
+    authorization: Authorization,
+    namespace: str,
     *,
     verb: str,
     resource: str,
@@ -44,11 +35,7 @@ def can_i(
     user: str,
     groups: tuple[str, ...],
     raw: bool,
-    eks_file: Path | None,
-    sources: SourceOptions,
-    now: datetime,
-    output: str,
-) -> None:
+) -> Answer:
     """Say whether somebody may do something, with the proof, or with what comes close where they may not.
 
     -n says in which namespace; without it the cluster scope (all namespaces at once) is meant. The part behind the
@@ -62,24 +49,20 @@ def can_i(
       k8srun can-i get secrets web-tls -n shop --as-group developers --context
       k8srun can-i get /metrics --as jane --context -o json
     """
-    authorization = read_authorization(sources, now, eks_file)
     identity = identity_of(user, groups, raw=raw, snapshot=authorization.snapshot, eks=authorization.eks)
-    request = request_of(verb, resource, name, namespace_of(sources), authorization.snapshot)
+    request = request_of(verb, resource, name, namespace, authorization.snapshot)
     decision = review_as_client(authorization, identity, request)
     misses = () if decision.allowed else near_misses(authorization, identity, request)
-    if output == "json":
-        answer = {
-            "schema": SCHEMA,
-            "identity": identity_document(identity),
-            "request": request_document(request),
-            **decision_document(decision, misses),
-        }
-        click.echo(pretty(answer))
-    else:
+    document = {
+        "schema": SCHEMA,
+        "identity": identity_document(identity),
+        "request": request_document(request),
+        **decision_document(decision, misses),
+    }
+
+    def show(out: Console, output: str) -> None:
         from k8srun.cli import authorization_output  # noqa: PLC0415 - rich and csv are not needed for -o json
 
-        if output == "csv":
-            authorization_output.print_decision_csv(identity, request, decision)
-        else:
-            authorization_output.print_decision(console(), identity, request, decision, misses)
-    context.exit(ExitCode.INCOMPLETE if decision.allowed is None else ExitCode.CLEAN)
+        authorization_output.print_decision(out, output, identity, request, decision, misses=misses)
+
+    return Answer(document, show, decision.allowed is None)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from k8srun.authorization.asking import identity_of
+from k8srun.authorization.chain import Authorization
 from k8srun.authorization.permissions import Permissions, permissions_of
 from k8srun.cli.authorization_documents import grant_document, identity_document, rule_document
-from k8srun.cli.authorization_options import eks_option, identity_options, namespace_of, read_authorization
-from k8srun.cli.options import console, now_option, output_option, source_options
-from k8srun.codec import pretty
-from k8srun.errors import ExitCode
-from k8srun.sources.options import SourceOptions
+from k8srun.cli.authorization_options import Answer, identity_options, question
+from k8srun.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SCHEMA = "k8srun.dev/permissions-of/v1"
 
@@ -22,23 +22,16 @@ SCHEMA = "k8srun.dev/permissions-of/v1"
 @click.command("permissions-of")
 @click.argument("subject", metavar="USER", default="")
 @identity_options
-@eks_option
-@source_options
-@now_option
-@output_option("table", "json", "csv")
-@click.pass_context
+@question()
 def permissions_of_command(
-    context: click.Context,
+    authorization: Authorization,
+    namespace: str,
     *,
     subject: str,
     user: str,
     groups: tuple[str, ...],
     raw: bool,
-    eks_file: Path | None,
-    sources: SourceOptions,
-    now: datetime,
-    output: str,
-) -> None:
+) -> Answer:
     """List every rule that USER holds, where it holds and by which binding; with -n what counts in one namespace.
 
     Exit code 3: it may be more; what could not be seen is named.
@@ -48,16 +41,17 @@ def permissions_of_command(
       k8srun permissions-of shop:web --lab
       k8srun permissions-of jane --as-group developers -n shop --snapshot prod.k8srun -o csv
     """
-    authorization = read_authorization(sources, now, eks_file)
+    if subject and user:
+        raise InputError("USER and --as name somebody both", do="Give one of them.")
     identity = identity_of(subject or user, groups, raw=raw, snapshot=authorization.snapshot, eks=authorization.eks)
-    found = permissions_of(authorization, identity, namespace_of(sources) or None)
-    if output == "json":
-        click.echo(pretty(_document(found)))
-    else:
+    found = permissions_of(authorization, identity, namespace or None)
+
+    def show(out: Console, output: str) -> None:
         from k8srun.cli import authorization_output  # noqa: PLC0415 - rich and csv are not needed for -o json
 
-        authorization_output.print_permissions(console(), output, found)
-    context.exit(ExitCode.INCOMPLETE if found.unknown else ExitCode.CLEAN)
+        authorization_output.print_permissions(out, output, found)
+
+    return Answer(_document(found), show, bool(found.unknown))
 
 
 def _document(found: Permissions) -> dict[str, object]:

@@ -72,6 +72,11 @@ def test_a_malformed_line_gets_an_error_in_its_place(file, line):
     assert "status" in last
 
 
+def test_permissions_of_two_at_once_is_refused(file):
+    result = invoke("permissions-of", "jane", "--as", "bob", "--snapshot", file)
+    assert isinstance(result.exception, InputError)
+
+
 def test_a_byte_order_mark_crlf_and_a_schema_of_its_own_are_no_trouble(file):
     line = {**json.loads(asked("jane", "get", "pods")), "schema": "mine"}
     result = invoke("review", "--snapshot", file, given=b"\xef\xbb\xbf" + json.dumps(line).encode() + b"\r\n")
