@@ -41,7 +41,7 @@ def build_command(directory: Path, name: str, force: bool, now: datetime, output
 
     \b
     Example:
-      k8srun lab build ./lab && ls ./lab/expired-serving-certificate
+      k8srun lab build ./lab
     """
     built = (build(directory, name, now, replace=force),) if name else build_all(directory, now, replace=force)
     if output == "json":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+import traceback
 
 import click
 
@@ -80,6 +81,13 @@ def main() -> None:
     except K8srunError as error:
         click.echo(f"k8srun: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, say
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"k8srun: {where}{error.strerror or error}", err=True)
+        sys.exit(ExitCode.INCOMPLETE)
+    except Exception:  # noqa: BLE001 - Python's own exit code for it is 1, which here means findings
+        traceback.print_exc()
+        sys.exit(ExitCode.INCOMPLETE)
     # Python looks for garbage in all that was loaded once more at its end, which takes a tenth of a second.
     gc.freeze()
     sys.exit(code if isinstance(code, int) else ExitCode.CLEAN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
 
@@ -37,17 +38,23 @@ def report_of(ended: Run) -> tuple[Path | None, ExitCode]:
     code = ExitCode(ended.record.exit_code or 0)
     if not (ended.folder / RECORD).exists():
         return None, code  # It could not be recorded, which its error says.
-    try:
-        from k8srun.report.html import write_report  # noqa: PLC0415 - loaded meanwhile
+    from k8srun.report.html import write_report  # noqa: PLC0415 - loaded meanwhile
 
-        return write_report(ended.folder), code
-    except Exception as error:  # noqa: BLE001 - the record stands, whatever the page met with
-        click.echo(f"k8srun: {ended.folder}: the report could not be written: {error}", err=True)
-        return None, max(code, ExitCode.INCOMPLETE)
+    page = _written(ended.folder, "report", write_report)
+    return page, code if page else max(code, ExitCode.INCOMPLETE)
 
 
-def index_of(out: Path) -> Path:
-    """Write the index of all runs in a folder."""
+def index_of(out: Path) -> tuple[Path | None, ExitCode]:
+    """Write the index of all runs in a folder; the exit code is INCOMPLETE where it could not be."""
     from k8srun.report.index import write_index  # noqa: PLC0415 - as above
 
-    return write_index(out)
+    page = _written(out, "index", write_index)
+    return page, ExitCode.CLEAN if page else ExitCode.INCOMPLETE
+
+
+def _written(folder: Path, what: str, write: Callable[[Path], Path]) -> Path | None:
+    try:
+        return write(folder)
+    except Exception as error:  # noqa: BLE001 - the records stand, whatever the page met with
+        click.echo(f"k8srun: {folder}: the {what} could not be written: {error}", err=True)
+        return None

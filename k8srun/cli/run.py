@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +35,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 @click.option("--kind", type=click.Choice([kind.value for kind in RunbookKind]), help="Only runbooks of this kind.")
 @output_option("table", "json")
 def list_runbooks(kind: str | None, output: str) -> None:
-    """List the runbooks."""
+    """List the runbooks.
+
+    \b
+    Example:
+      k8srun list --kind investigate
+    """
     runbooks = [runbook for runbook in find_runbooks() if kind in {None, runbook.kind}]
     if output == "json":
         for runbook in runbooks:
@@ -74,6 +80,9 @@ def run_options(function: F) -> F:
 
     @functools.wraps(function)
     def wrapper(*args: Any, fail_on: str, min_coverage: float, timeout: float, now: str, **kwargs: Any) -> Any:
+        # click takes nan and inf for numbers; with either nothing would ever end a run that hangs, or judge one.
+        if not isfinite(timeout) or not isfinite(min_coverage):
+            raise InputError("--timeout and --min-coverage are finite numbers")
         limits = Limits(timeout=timeout, thresholds=Thresholds(Severity(fail_on), min_coverage))
         if now:
             parse_time(now, where="--now")
@@ -144,7 +153,7 @@ def run(
     \b
     Examples:
       k8srun run x509-error --lab
-      k8srun run x509-error --endpoint 127.0.0.1:6443 -p symptom="$(kubectl get nodes 2>&1)"
+      k8srun run x509-error --endpoint 127.0.0.1:6443 -p error="$(kubectl get nodes 2>&1)"
     """
     request = prepare(find_runbook(runbook), texts=_texts(pairs), values=_values(params_file), sources=sources, now=now)
     _prepare_folder(out)
@@ -152,11 +161,12 @@ def run(
     with stopped_by_signals() as stop, run_output.waiting(request.runbook.id):
         ended = execute(request, out, limits, stop)
     report, code = report_of(ended)
+    _, indexed = index_of(out)  # The page leads there.
     if output == "json":
         click.echo(pretty(ended.record))
     else:
         run_output.print_run(console(), ended, report)
-    return code
+    return max(code, indexed)
 
 
 @click.command()
@@ -186,6 +196,8 @@ def batch(
       k8srun lab runs | k8srun batch - --lab
     """
     requests = _requests(runs, sources, now)
+    if not requests:
+        raise InputError("there is nothing to run: no line names a runbook", where=", ".join(runs))
     admit(requests)
     _prepare_folder(out)
     ended: list[Run] = []
@@ -202,10 +214,10 @@ def batch(
     if len(ended) < len(requests):
         click.echo(f"interrupted: {len(requests) - len(ended)} of {len(requests)} runs did not begin", err=True)
         worst = ExitCode.INCOMPLETE
-    index = index_of(out)
+    index, indexed = index_of(out)
     if output == "table":
         run_output.print_batch(console(), ended, index)
-    return worst
+    return max(worst, indexed)
 
 
 def _texts(pairs: Sequence[str]) -> dict[str, str]:
@@ -225,11 +237,7 @@ def _values(path: Path | None) -> dict[str, Any]:
     """The JSON object of a parameters file."""
     if path is None:
         return {}
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    values = parse_json(data, where=str(path))
+    values = parse_json(_read(path), where=str(path))
     if not isinstance(values, dict):
         raise InputError("is not a JSON object of parameters", where=str(path))
     return values
@@ -239,10 +247,10 @@ def _requests(runs: Sequence[str], sources: SourceOptions, now: str) -> list[Req
     requests: list[Request] = []
     for name in runs:
         if name == "-":
-            text = sys.stdin.read()
+            text = _text(sys.stdin.buffer.read(), "standard input")
             requests.extend(requests_from_lines(text, sources, now=now, where="standard input"))
         elif name.endswith(".jsonl"):
-            text = _read_text(Path(name))
+            text = _text(_read(Path(name)), name)
             requests.extend(requests_from_lines(text, sources, now=now, where=name))
         else:
             requests.append(prepare(find_runbook(name), sources=sources, now=now))
@@ -251,11 +259,18 @@ def _requests(runs: Sequence[str], sources: SourceOptions, now: str) -> list[Req
     return requests
 
 
-def _read_text(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path)) from None
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def _text(data: bytes, where: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8 text: {error.reason}", where=where) from None
 
 
 def _prepare_folder(out: Path) -> None:

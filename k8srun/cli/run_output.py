@@ -87,10 +87,11 @@ def print_run(out: Console, run: Run, report: Path | None) -> None:
             out.print(f"Unknown: {unknown} of {plural(len(result.checks), 'check')}; the report says why")
     if report:
         out.print(f"Report: {report}", soft_wrap=True)
-    out.print(f"Record: {run.folder / 'run.json'}", soft_wrap=True)
+    if (kept := run.folder / "run.json").exists():
+        out.print(f"Record: {kept}", soft_wrap=True)
 
 
-def print_batch(out: Console, runs: Sequence[Run], index: Path) -> None:
+def print_batch(out: Console, runs: Sequence[Run], index: Path | None) -> None:
     """A table of the runs of a batch, in the order in which they were begun."""
     from k8srun.report.html import headline  # noqa: PLC0415 - loaded by now, for the reports
 
@@ -101,7 +102,8 @@ def print_batch(out: Console, runs: Sequence[Run], index: Path) -> None:
         seconds = f"{record.seconds:.1f}" if record.seconds is not None else ""
         table.add_row(record.runbook, cluster, record.status, seconds, visible(headline(record), limit=300))
     out.print(table)
-    out.print(f"\nAll runs: {index}", soft_wrap=True)
+    if index:
+        out.print(f"\nAll runs: {index}", soft_wrap=True)
 
 
 def waiting(name: str) -> AbstractContextManager[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,6 +16,7 @@ from k8srun.errors import InputError
 from k8srun.lab.files import LOADER
 from k8srun.lab.merging import merge_patch
 from k8srun.pki.spec import PkiSpec, moment
+from k8srun.text import visible
 
 DATA = Path(__file__).parent
 INCIDENTS = DATA / "incidents"
@@ -125,13 +127,17 @@ def incident(name: str, folder: Path = INCIDENTS) -> Incident:
     """The incident of that name.
 
     Raises:
-        InputError: there is none; the message lists those that exist.
+        InputError: there is none; the message names the nearest.
     """
     for path in sorted(folder.glob(f"*/{_DESCRIPTION}")):
         if path.parent.name == name:
             return _read_incident(path)
-    known = ", ".join(sorted(path.parent.name for path in folder.glob(f"*/{_DESCRIPTION}")))
-    raise InputError(f"there is no incident {name!r} in the lab", do=f"Name one of: {known}.")
+    known = [path.parent.name for path in folder.glob(f"*/{_DESCRIPTION}")]
+    near = get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    raise InputError(
+        f"there is no incident {visible(name, limit=80)} in the lab",
+        do=f"Did you mean {' or '.join(near)}?" if near else "List them with: k8srun lab incidents",
+    )
 
 
 def pki_spec(broken_by: Incident | None) -> PkiSpec:

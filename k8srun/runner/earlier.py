@@ -55,7 +55,8 @@ def _earlier(out: Path, record: RunRecord) -> Iterator[RunRecord]:
 def _comparable(earlier: RunRecord, later: RunRecord) -> bool:
     return (
         earlier.started < later.started
-        and (earlier.runbook, earlier.status) == (later.runbook, RunStatus.SUCCEEDED)
+        and earlier.status is RunStatus.SUCCEEDED
+        and (earlier.runbook, earlier.kind) == (later.runbook, later.kind)
         and _question(earlier) == _question(later)
         and earlier.result is not None
         and later.result is not None

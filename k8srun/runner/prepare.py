@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from k8srun.clock import parse_time
 from k8srun.codec import parse_json
 from k8srun.errors import InputError, RefusedError
+from k8srun.lab import incident
 from k8srun.parameters import from_texts, validate
 from k8srun.runbook import Runbook, RunbookKind
 from k8srun.runner.execute import Request
@@ -56,6 +58,11 @@ def prepare(
     chosen = {**given, **{name: _plain(value) for name, value in options.items()}}
     if any(runbook.parameter(name) for name in _PLACES):
         chosen.update(_all_sources(runbook, chosen))
+        # The notebook refuses them too, but only once it has been started.
+        if chosen.get("now"):
+            parse_time(str(chosen["now"]), where="now")
+        if chosen.get("incident"):
+            incident(str(chosen["incident"]))
     return Request(runbook, validate(runbook.parameters, chosen))
 
 

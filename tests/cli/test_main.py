@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from k8srun.cli.main import COMMANDS
+from k8srun.cli.main import COMMANDS, cli, main
 from k8srun.errors import ExitCode
+from tests.test_docs import REST, accept
 
 HELP_THEN_MODULES = """
 import sys
@@ -40,6 +44,22 @@ def test_every_command_explains_itself(command):
     done = k8srun(command, "--help")
     assert done.returncode == 0
     assert "Usage:" in done.stdout
+
+
+def helps(command, context):
+    """The help texts of a command and of all below it."""
+    yield inspect.cleandoc(command.help or "")
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            yield from helps(command.get_command(context, name), context)
+
+
+def test_every_example_of_the_help_is_a_command_that_k8srun_takes():
+    lines = "\n".join(helps(cli, click.Context(cli))).replace("\\\n", " ").splitlines()
+    examples = [typed[1] for line in lines if (typed := re.search(r"^  (?:[^#]* \| ?)?k8srun (\S.*)", line))]
+    assert len(examples) > 40
+    for example in examples:
+        accept(REST.sub("", example))
 
 
 def test_help_loads_neither_pandas_nor_papermill():
@@ -101,3 +121,22 @@ def test_output_that_cannot_be_written_is_an_error_and_no_traceback():
 def test_without_a_standard_output_nothing_fails():
     done = subprocess.run(["sh", "-c", f"{' '.join(K8SRUN)} list >&-"], stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (ExitCode.CLEAN, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device", "/var/x"), "k8srun: /var/x: No space left on device\n"),
+        (ZeroDivisionError("a mistake"), "ZeroDivisionError: a mistake\n"),
+    ],
+)
+def test_what_nobody_has_foreseen_is_never_taken_for_findings(monkeypatch, capsys, error, told):
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["k8srun", "list"])
+    monkeypatch.setattr("k8srun.cli.main.cli.main", fail)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.INCOMPLETE
+    assert capsys.readouterr().err.endswith(told)

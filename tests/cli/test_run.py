@@ -112,6 +112,11 @@ def test_show_as_json_is_one_versioned_object(tmp_path):
         (["MINE", "--lab", "--out", "list.json/below"], "list.json/below: cannot be made"),
         (["MINE", "--lab", "--fail-on", "worst"], "'worst' is not one of"),
         (["MINE", "--lab", "--timeout", "0"], "0.0 is not in the range"),
+        (["MINE", "--lab", "--timeout", "nan"], "--timeout and --min-coverage are finite numbers"),
+        (["MINE", "--lab", "--timeout", "inf"], "--timeout and --min-coverage are finite numbers"),
+        (["MINE", "--lab", "--min-coverage", "nan"], "--timeout and --min-coverage are finite numbers"),
+        (["MINE", "--lab", "-p", "now=soon"], "now: 'soon' is not a time"),
+        (["x509-error", "--lab", "--incident", "expired"], "there is no incident expired in the lab\n  Did you mean "),
     ],
 )
 def test_what_cannot_be_used_is_said_and_nothing_runs(runbook, monkeypatch, capsys, arguments, complaint):
@@ -140,6 +145,7 @@ def test_a_run_prints_its_record_as_json_and_writes_record_notebook_and_report(t
     folder = tmp_path / "reports" / record["id"]
     assert json.loads((folder / "run.json").read_text()) == record
     assert sorted(path.name for path in folder.iterdir()) == ["notebook.ipynb", "report.html", "run.json"]
+    assert record["id"] in (tmp_path / "reports" / "index.html").read_text()
 
 
 def test_a_run_with_findings_exits_with_one_and_prints_them_inert_with_the_paths(tmp_path):
@@ -148,7 +154,7 @@ def test_a_run_with_findings_exits_with_one_and_prints_them_inert_with_the_paths
     assert code == 1
     assert "The runbook found: succeeded in " in out
     assert "high: Pod a: <b>bad\\u{202e}\\u{1b}[31m</b>" in out
-    [folder] = (tmp_path / "there").iterdir()
+    [folder] = [path.parent for path in (tmp_path / "there").glob("*/run.json")]
     assert f"Report: there/{folder.name}/report.html\n" in out
     assert f"Record: there/{folder.name}/run.json\n" in out
 
@@ -181,6 +187,24 @@ def test_a_batch_refuses_a_runbook_that_can_change_a_cluster_and_runs_none(tmp_p
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (b"", "runs.jsonl: there is nothing to run: no line names a runbook"),
+        (b"\n \n", "runs.jsonl: there is nothing to run: no line names a runbook"),
+        (b'{"runbook": "x509-error\xff"}', "runs.jsonl: is not UTF-8 text"),
+        (None, "runs.jsonl: cannot be read: No such file or directory\n"),
+    ],
+)
+def test_a_batch_without_runs_is_no_clean_night(tmp_path, lines, complaint):
+    if lines is not None:
+        (tmp_path / "runs.jsonl").write_bytes(lines)
+    code, out, err = k8srun(tmp_path, "batch", "runs.jsonl", "--lab")
+    assert (code, out) == (2, "")
+    assert complaint in err
+    assert not (tmp_path / "reports").exists()
+
+
 def test_standard_input_cannot_hold_both_runs_and_manifests(tmp_path):
     code, _, err = k8srun(tmp_path, "batch", "-", "--from", "-")
     assert code == 2
@@ -205,11 +229,11 @@ def test_an_interrupted_batch_ends_its_runs_records_them_and_begins_no_other(tmp
     assert "interrupted in cell 3" in (tmp_path / "reports" / "index.html").read_text()
 
 
-def test_a_batch_whose_reader_goes_away_ends_its_runs(tmp_path):
-    quick = write_runbook(tmp_path, "quick", FINISH)
-    hang = write_runbook(tmp_path, "hang", "import time\ntime.sleep(600)")
-    process = start(tmp_path, "batch", quick.path, hang.path, "--jobs", "2", "-o", "json")
+def test_a_batch_whose_reader_goes_away_runs_to_its_end(tmp_path):
+    runbooks = [write_runbook(tmp_path, name, FINISH) for name in ("one", "two")]
+    process = start(tmp_path, "batch", *[runbook.path for runbook in runbooks], "--jobs", "1", "-o", "json")
     process.stdout.close()
-    process.wait(timeout=60)
+    assert process.wait(timeout=60) == 0
     records = [json.loads(path.read_text()) for path in (tmp_path / "reports").glob("*/run.json")]
-    assert {record["runbook"]: record["status"] for record in records} == {"quick": "succeeded", "hang": "interrupted"}
+    assert {record["runbook"]: record["status"] for record in records} == {"one": "succeeded", "two": "succeeded"}
+    assert (tmp_path / "reports" / "index.html").exists()

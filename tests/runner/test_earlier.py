@@ -80,13 +80,14 @@ SECOND = night(2, check("A"))
         replace(FIRST, parameters={"soon": 7, "now": "1"}),
         replace(FIRST, status=RunStatus.TIMED_OUT),
         replace(FIRST, runbook="another"),
+        replace(FIRST, kind="walkthrough"),
         replace(FIRST, result=None),
         replace(FIRST, started=SECOND.started),
         in_result(FIRST, cluster="test"),
         in_result(FIRST, lab=True),
         in_result(FIRST, checks=()),
     ],
-    ids=["parameters", "status", "runbook", "no result", "not earlier", "cluster", "lab", "no checks"],
+    ids=["parameters", "status", "runbook", "kind", "no result", "not earlier", "cluster", "lab", "no checks"],
 )
 def test_only_the_same_question_to_the_same_cluster_is_compared(earlier):
     assert since(FIRST, SECOND) is not None

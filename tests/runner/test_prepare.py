@@ -109,9 +109,9 @@ def lines(runbook, *entries):
 
 def test_a_line_is_a_run_and_empty_lines_are_passed_over(runbook):
     requests = lines(
-        runbook, {"runbook": runbook.path}, "", {"runbook": runbook.path, "parameters": {"incident": "clock"}}
+        runbook, {"runbook": runbook.path}, "", {"runbook": runbook.path, "parameters": {"incident": "clock-skew"}}
     )
-    assert [request.parameters["incident"] for request in requests] == ["", "clock"]
+    assert [request.parameters["incident"] for request in requests] == ["", "clock-skew"]
     assert all(request.parameters["lab"] for request in requests)
 
 
