@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from k8srun.apply.refusals import failure
 from k8srun.apply.target import NotDone
@@ -20,6 +19,7 @@ from k8srun.kubeconfigview import document_of, view_of
 from k8srun.sources.kubeconfig import read_regular_file
 from k8srun.sources.yamlvalues import YamlError
 from k8srun.sources.yamlvalues import read_value as read_yaml
+from k8srun.yamltext import yaml_text
 
 
 def read_view(path: Path) -> dict[str, Any]:
@@ -55,8 +55,7 @@ def edit_kubeconfig(path: Path, operations: tuple[Operation, ...], backup_suffix
     backup = real.with_name(f"{real.name}.{backup_suffix}")
     try:
         write_atomically(backup, data, mode=0o600)
-        text = yaml.safe_dump(changed, sort_keys=False, allow_unicode=True, width=1000)
-        write_atomically(real, text.encode(), mode=stat.S_IMODE(found.st_mode))
+        write_atomically(real, yaml_text(changed).encode(), mode=stat.S_IMODE(found.st_mode))
     except OSError as error:
         raise _local(FailureKind.LOCAL, path, f"it cannot be written: {error.strerror}") from None
     return backup
@@ -91,7 +90,8 @@ def read_value(path: Path) -> bytes:
     """What a file holds that goes into a Secret. Raises NotDone, also for a private key that others may read."""
     content = read_content(path)
     if b"PRIVATE KEY-----" in content and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise _local(FailureKind.LOCAL, path, "others may read this private key", do=f"chmod 600 {path}, then go on.")
+        private = f"chmod 600 {shlex.quote(str(path))}"
+        raise _local(FailureKind.LOCAL, path, "others may read this private key", do=f"{private}, then go on.")
     return content
 
 

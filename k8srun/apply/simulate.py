@@ -22,26 +22,26 @@ def afterwards(request: Request, item: ApiObject | None) -> ApiObject | None:
     if request.action is Action.CREATE or item is None:
         return deepcopy(dict(request.body or {}))
     if request.action is Action.APPLY:
-        return _merged(item, request.body or {})
+        return merged(item, request.body or {})
     changed: ApiObject = patched(item, request.operations)
     return changed
 
 
-def _merged(item: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+def merged(item: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """`fields` merged into `item` as server-side apply does for most kinds: lists of named entries by name."""
-    merged = dict(item)
+    whole = dict(item)
     for key, value in fields.items():
-        old: Any = merged.get(key)
+        old: Any = whole.get(key)
         if isinstance(value, Mapping) and isinstance(old, Mapping):
-            merged[key] = _merged(old, value)
+            whole[key] = merged(old, value)
         elif _is_named(value) and _is_named(old):
             entries = {entry["name"]: entry for entry in old}
             for entry in value:
-                entries[entry["name"]] = _merged(entries.get(entry["name"], {}), entry)
-            merged[key] = list(entries.values())
+                entries[entry["name"]] = merged(entries.get(entry["name"], {}), entry)
+            whole[key] = list(entries.values())
         else:
-            merged[key] = deepcopy(value)
-    return merged
+            whole[key] = deepcopy(value)
+    return whole
 
 
 def _is_named(value: object) -> bool:

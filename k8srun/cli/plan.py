@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from k8srun.apply import apply, undo
-from k8srun.apply.export import as_manifests, as_patches, write_component
+from k8srun.apply.export import as_manifests, as_patches
+from k8srun.apply.kustomize import write_component
 from k8srun.apply.runs import find, latest_of
 from k8srun.cli.changing import print_change
 from k8srun.cli.options import console, output_option
@@ -18,7 +18,7 @@ from k8srun.cli.plan_output import print_plan
 from k8srun.codec import document, pretty
 from k8srun.errors import InputError
 from k8srun.plan import PLAN_SCHEMA, Plan
-from k8srun.planfile import read_plan
+from k8srun.planfile import MOST_BYTES, read_plan
 
 _PATH = click.Path(path_type=Path, allow_dash=True)
 _CONFIRM = click.option(
@@ -167,7 +167,8 @@ def export_command(*, file: Path, form: str | None, out: Path | None, place: Pla
 
 def _read(file: Path) -> Plan:
     try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        with click.open_file(file, "rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"the plan cannot be read: {error.strerror}", where=str(file)) from None
     return read_plan(data, where=str(file))

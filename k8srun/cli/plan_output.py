@@ -21,6 +21,7 @@ from k8srun.change import (
 from k8srun.permission import roles_for
 from k8srun.plan import Action, Plan, Step
 from k8srun.text import visible
+from k8srun.yamltext import yaml_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -154,7 +155,7 @@ def _contents(out: Console, step: Step) -> None:
     for operation in step.patch:
         out.print(f"   {visible(_flow(dict(operation)), limit=_LONGEST_LINE)}", soft_wrap=True)
     if step.body:
-        for line in yaml.safe_dump(dict(step.body), sort_keys=False, allow_unicode=True).splitlines():
+        for line in yaml_text(dict(step.body)).splitlines():
             out.print(f"   {visible(line, limit=_LONGEST_LINE)}")
     for path, file in sorted(step.from_files.items()):
         out.print(f"   {visible(path)}: the content of {visible(file)}")
@@ -180,7 +181,7 @@ def _permissions(out: Console, shown: Preview) -> None:
     if missing:
         out.print("As roles, to be granted as they stand:")
         for role in roles_for(shown.missing, "k8srun-plan"):
-            out.file.write(f"---\n{yaml.safe_dump(role, sort_keys=False)}")
+            out.file.write(f"---\n{yaml_text(role)}")
         out.print()
     if unknown:
         out.print(f"Whether the caller may do this could not be asked: {visible(unknown[0].reason)}\n", style="yellow")

@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import cache, singledispatch
 from importlib.resources import files
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from k8srun.change import AnswerState, ChangeStatus, Outcome, Preview, Validation
@@ -24,6 +23,7 @@ from k8srun.permission import roles_for
 from k8srun.plan import Plan
 from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural, visible
+from k8srun.yamltext import yaml_text
 
 _PACKAGE = "k8srun.display"
 _MOST_AT_ONCE = 25  # findings; of more, the low ones are folded away
@@ -103,7 +103,7 @@ def _(value: Plan, view: str = "") -> str:
 
 @fragment.register
 def _(value: Preview, view: str = "") -> str:
-    roles = yaml.safe_dump_all(roles_for(value.missing, "k8srun-plan"), sort_keys=False)
+    roles = yaml_text(*roles_for(value.missing, "k8srun-plan"))
     return render("plan-preview.html.j2", preview=value, roles=roles, trusted=(Validation.SERVER, Validation.DONE))
 
 

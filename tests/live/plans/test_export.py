@@ -9,9 +9,10 @@ import yaml
 
 from k8srun import steps
 from k8srun.apply import Journal, apply, preview
-from k8srun.apply.export import as_manifests, as_patches, write_component
+from k8srun.apply.export import as_manifests, as_patches
+from k8srun.apply.kustomize import write_component
 from k8srun.errors import RefusedError
-from tests.apply.clusters import QUICK, config_map, deployment, named, observed, plan_of, read, role
+from tests.apply.clusters import QUICK, RBAC, config_map, deployment, named, observed, plan_of, read, role
 
 
 @pytest.fixture
@@ -41,9 +42,8 @@ def test_a_component_makes_of_the_repositorys_manifests_what_the_plan_makes_of_t
 ):
     base = tmp_path / "base"
     base.mkdir()
-    manifest = deployment(namespace)
-    manifest["spec"]["template"]["spec"]["securityContext"] = {}
-    files = [manifest, named("ConfigMap", "unused", namespace, data={"a": "1"})]
+    # As people write it: without what the server fills in.
+    files = [deployment(namespace), named("ConfigMap", "unused", namespace, data={"a": "1"})]
     (base / "all.yaml").write_text(yaml.safe_dump_all(files))
     (base / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["all.yaml"], "components": ["../fix"]}))
     written = write_component(plan, tmp_path / "fix")
@@ -57,6 +57,81 @@ def test_a_component_makes_of_the_repositorys_manifests_what_the_plan_makes_of_t
     assert objects["Deployment"]["spec"]["minReadySeconds"] == 5
     assert objects["Deployment"]["spec"]["template"]["spec"]["securityContext"] == {"runAsNonRoot": True}
     assert objects["Role"]["rules"] == role(namespace)["rules"]
+
+
+def built(control_plane, folder, component, *manifests):
+    """What Kustomize makes of manifests with a component."""
+    folder.mkdir()
+    (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests))
+    (folder / "kustomization.yaml").write_text(
+        yaml.safe_dump({"resources": ["all.yaml"], "components": [f"../{component}"]})
+    )
+    kustomize = [control_plane.binaries / "kubectl", "kustomize", folder]
+    return subprocess.run(kustomize, check=False, capture_output=True, text=True)
+
+
+def test_a_component_finds_what_the_repository_writes_otherwise_and_nothing_else(
+    control_plane, namespace, admin, tmp_path
+):
+    two = [deployment(namespace, "web.app"), deployment(namespace, "web-app")]
+    sidecar = {"name": "sidecar", "image": "registry.example/proxy:1"}
+    two[0]["spec"]["template"]["spec"]["containers"].append(sidecar)
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"ports": [{"port": 80}]}]}
+    policy = named("NetworkPolicy", "web.app", namespace, "networking.k8s.io/v1", spec=spec)
+    like_it = {**policy, "metadata": {**policy["metadata"], "name": "web-app"}}
+    at = {"Deployment": "/apis/apps/v1", "NetworkPolicy": "/apis/networking.k8s.io/v1"}
+    live = {}
+    for item in (two[0], policy):
+        path = f"{at[item['kind']]}/namespaces/{namespace}/{'deployments' if item is two[0] else 'networkpolicies'}"
+        control_plane.create(path, item)
+        live[item["kind"]] = observed(control_plane, f"{path}/web.app")
+    unprivileged = {
+        "op": "add",
+        "path": "/spec/template/spec/containers/1/securityContext",
+        "value": {"privileged": False},
+    }
+    label = {"op": "add", "path": "/metadata/labels", "value": {"y": "n", "commit": "1e3"}}
+    https = {"op": "add", "path": "/spec/ingress/-", "value": {"ports": [{"port": 443}]}}
+    plan = plan_of(
+        admin,
+        steps.patch(live["Deployment"], [unprivileged, label], "tighter"),
+        steps.patch(live["NetworkPolicy"], [https], "let HTTPS in"),
+        steps.create(named("Secret", "new", namespace), "x", from_files={"/data/password": "/run/password"}),
+        steps.on_host("cp-1", ["kubeadm certs renew apiserver"], "expired", irreversible="it has expired"),
+    )
+    write_component(plan, tmp_path / "fix")
+    done = built(control_plane, tmp_path / "base", "fix", *two, policy, like_it)
+    found = {(item["kind"], item["metadata"]["name"]): item for item in yaml.safe_load_all(done.stdout)}
+    changed = found["Deployment", "web.app"]
+    assert changed["metadata"]["labels"] == {"y": "n", "commit": "1e3"}
+    contexts = {one["name"]: one.get("securityContext") for one in changed["spec"]["template"]["spec"]["containers"]}
+    assert contexts == {"app": None, "sidecar": {"privileged": False}}
+    assert found["Deployment", "web-app"] == two[1]
+    assert found["NetworkPolicy", "web.app"]["spec"]["ingress"] == [
+        {"ports": [{"port": 80}]},
+        {"ports": [{"port": 443}]},
+    ]
+    assert found["NetworkPolicy", "web-app"] == like_it
+    said = (tmp_path / "fix/kustomization.yaml").read_text()
+    assert "# 4. host cp-1: expired" in said
+    assert "/data/password: the content of /run/password" in (tmp_path / "fix/03-secret-new.yaml").read_text()
+
+    missing = built(control_plane, tmp_path / "without", "fix", two[1], policy)
+    assert missing.returncode != 0
+    assert "no matches for Id" in missing.stderr
+
+
+def test_an_index_is_exported_with_the_test_that_shows_what_it_means(control_plane, namespace, admin, tmp_path):
+    path = f"/apis/{RBAC}/v1/namespaces/{namespace}/roles"
+    control_plane.create(path, role(namespace))
+    add = {"op": "add", "path": "/rules/0/verbs/-", "value": "list"}
+    write_component(
+        plan_of(admin, steps.patch(observed(control_plane, f"{path}/reader"), [add], "x")), tmp_path / "fix"
+    )
+    done = built(control_plane, tmp_path / "base", "fix", role(namespace))
+    assert yaml.safe_load(done.stdout)["rules"][0]["verbs"] == ["get", "list"]
+    other = built(control_plane, tmp_path / "other", "fix", role(namespace, verbs=("delete",)))
+    assert "test failed" in other.stderr or "does not apply" in other.stderr
 
 
 def test_a_component_is_written_over_nothing(plan, tmp_path):
@@ -81,6 +156,34 @@ def test_patches_are_what_kubectl_patch_takes(control_plane, namespace, plan, tm
     subprocess.run(kubectl, check=True, capture_output=True)
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/web"
     assert read(control_plane, path)["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"] is True
+
+
+def test_an_object_that_several_steps_change_is_one_manifest_which_kubectl_takes(control_plane, namespace, admin):
+    kubectl = [control_plane.binaries / "kubectl", f"--kubeconfig={control_plane.kubeconfig()}"]
+    manifest = named("ConfigMap", "settings", namespace, data={"a": "1"})
+    subprocess.run(
+        [*kubectl, "apply", "-f", "-"], input=yaml.safe_dump(manifest), text=True, check=True, capture_output=True
+    )
+    item = observed(control_plane, f"/api/v1/namespaces/{namespace}/configmaps/settings")
+    plan = plan_of(
+        admin,
+        steps.patch(item, [{"op": "add", "path": "/data/switch", "value": "y"}], "on"),
+        steps.patch(item, [{"op": "replace", "path": "/data/a", "value": "0o7"}], "seven"),
+    )
+    text = as_manifests(plan, admin)
+    assert text.count("---") == 1
+    assert "last-applied" not in text
+    subprocess.run(
+        [*kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-"],
+        input=text,
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    assert observed(control_plane, f"/api/v1/namespaces/{namespace}/configmaps/settings")["data"] == {
+        "a": "0o7",
+        "switch": "y",
+    }
 
 
 def test_manifests_are_the_objects_as_they_would_be_without_what_the_server_keeps(plan, admin):
