@@ -71,7 +71,7 @@ def problem(operation: object) -> str:
     if not isinstance(operation, Mapping):
         return "an operation must be an object"
     kind = operation.get("op")
-    if kind not in OPERATIONS:
+    if not isinstance(kind, str) or kind not in OPERATIONS:
         return f"there is no operation {kind!r}"
     if kind != "remove" and "value" not in operation:
         return f"{kind} has no value"

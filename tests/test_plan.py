@@ -235,6 +235,37 @@ BROKEN = {
         plan(replace(every_kind().steps[8], path="")),
         "it names no file",
     ),
+    "no operation at all": (plan(replace(change(), patch=({"op": ["add"], "path": "/a"},))), "there is no operation"),
+    "what its action makes no use of": (
+        plan(replace(steps.create(ANCHOR, "x"), commands=("rm",))),
+        "a field commands, which create makes no use of",
+    ),
+    "an undo of something else": (
+        plan(replace(change(), undo=replace(change().undo, target=replace(change().target, name="other")))),
+        "its undo is about something else",
+    ),
+    "an undo that is none": (
+        plan(replace(change(), undo=replace(change().undo, action=Action.DELETE))),
+        "delete does not take patch back",
+    ),
+    "an undo that is no patch": (plan(replace(change(), undo=replace(change().undo, patch=({},)))), "its undo: there"),
+    "a file for anybody to read": (
+        plan(steps.create({**SETTINGS, "metadata": ANCHOR["metadata"]}, "x", from_files={"/data/key": "id_ed25519"})),
+        "the content of files goes into a Secret and nowhere else",
+    ),
+    "a file that is no value": (
+        plan(steps.create(ANCHOR, "x", from_files={"/metadata/annotations/a": "id_ed25519"})),
+        "/metadata/annotations/a is not the place of a Secret's value",
+    ),
+    "a file that goes up": (
+        plan(steps.create(ANCHOR, "x"), replace(token_step(), path="../token")),
+        "goes up through ..",
+    ),
+    "a file that hides its name": (
+        plan(steps.create(ANCHOR, "x"), replace(token_step(), path="/tmp/\u202etoken")),
+        "characters that cannot be seen",
+    ),
+    "metadata that is none": (plan(replace(steps.create(ANCHOR, "x"), body={"metadata": True})), "another object"),
 }  # fmt: skip
 
 
@@ -256,6 +287,36 @@ def test_a_secrets_patch_may_not_hold_its_value():
 def test_what_is_no_plan_is_refused(text):
     with pytest.raises(InputError, match=r"plan\.json: "):
         read_plan(text, where="plan.json")
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "said"),
+    [
+        ('"verify":', '"verfy":', "/verfy is no field of a plan"),
+        ('"reason":', '"from_file": {}, "reason":', "/steps/0/from_file is no field of a plan"),
+    ],
+)
+def test_a_field_that_no_plan_has_is_refused_rather_than_passed_over(known, unknown, said):
+    text = plan_text(plan(change())).replace(known, unknown, 1)
+    with pytest.raises(InputError, match=said):
+        read_plan(text, where="plan.json")
+
+
+def test_what_plan_show_prints_for_scripts_is_a_plan():
+    text = plan_text(plan(change())).replace('"title":', '"digest": "x", "title":', 1)
+    assert read_plan(text, where="plan.json") == plan(change())
+
+
+@pytest.mark.parametrize(("levels", "said"), [(400, "nested deeper than"), (100_000, "recursion|nested deeper")])
+def test_a_plan_that_is_nested_without_end_is_refused(levels, said):
+    text = plan_text(plan(change())).replace('"body": null', f'"body": {{"a": {"[" * levels}{"]" * levels}}}', 1)
+    with pytest.raises(InputError, match=said):
+        read_plan(text, where="plan.json")
+
+
+def test_a_file_too_large_for_a_plan_is_refused():
+    with pytest.raises(InputError, match="larger than 16 MiB"):
+        read_plan(b" " * (16 * 1024 * 1024 + 1), where="plan.json")
 
 
 def test_a_wrong_type_is_named_by_its_place():

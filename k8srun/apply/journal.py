@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -146,6 +147,8 @@ def read_lines(path: Path) -> list[bytes]:
         InputError: it cannot be read.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a device or a pipe would never end
+            raise InputError("the journal cannot be read: it is no file", where=str(path))
         data = path.read_bytes()
     except FileNotFoundError:
         return []

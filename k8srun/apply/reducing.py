@@ -40,27 +40,44 @@ def is_changed_after(item: Mapping[str, Any], moment: datetime) -> str:
 
 
 def require_no_secret(plan: Plan) -> None:
-    """Raises InputError when a plan would write what looks secret: it is kept in files and in the journal."""
+    """Raises InputError when a plan holds what looks secret: it is kept in files and in the journal."""
+    said = {"texts": [plan.title, *plan.impact], "questions": [_asked(question.about) for question in plan.verify]}
+    places = {"it": iter([said])}
     for number, step in enumerate(plan.steps, 1):
-        if any(not equal(item, dict(reduced(item))) for item in _what_is_written(step)):
+        places[f"step {number} ({visible(str(step), limit=200)})"] = _contents(step)
+    for place, contents in places.items():
+        if any(not equal(item, dict(reduced(item))) for item in contents):
             raise InputError(
-                f"step {number} ({visible(str(step), limit=200)}) holds a value that looks secret; a plan holds none",
+                f"{place} holds a value that looks secret; a plan holds none",
                 do="Name a file in its place: from_files for a Secret, tokenFile or client-key in a kubeconfig.",
             )
 
 
-def _what_is_written(step: Step) -> Iterator[dict[str, Any]]:
+def _contents(step: Step) -> Iterator[dict[str, Any]]:
     body = dict(step.body or {})
     if body.get("kind") == "Secret":
         body.pop("kind")  # reducing one gives it `data`; that a plan's has none is a rule of its form
     yield body
+    yield {"texts": [step.reason, step.irreversible, *step.commands]}
     for operation in step.patch:
-        if operation["op"] in {"add", "replace"}:
-            # The keys on the way say what it is, as they do in the object.
-            value = operation["value"]
-            for key in reversed(tokens(operation["path"])):
-                value = {key: value}
-            yield value
+        if operation["op"] != "remove":
+            yield _within(operation["path"], operation["value"])
+    if step.undo:
+        yield from _contents(step.undo)
+
+
+def _within(path: str, value: object) -> Any:
+    """A value below the keys on the way to it: they say what it is, as they do in the object."""
+    for key in reversed(tokens(path)):
+        value = {key: value}
+    return value
+
+
+def _asked(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a question is about; the value that it expects at a path below the keys of that path."""
+    path = about.get("path")
+    expected = {"value": _within(path, about.get("value"))} if isinstance(path, str) and path.startswith("/") else {}
+    return {**about, **expected}
 
 
 def is_secret(item: Mapping[str, Any], path: str) -> bool:
