@@ -41,7 +41,7 @@ def effects(ref: ObjectRef, before: JsonObject | None, after: JsonObject | None)
     if ref.of_kind in _BINDINGS:
         yield from _binding(ref, before, after)
     if ref.of_kind == CUSTOM_RESOURCE_DEFINITION and after is None:
-        yield f"Deletes every object of the kind that {ref.name} defines."
+        yield f"Deletes every object of the kind that {ref.name} defines; taking it back does not bring them back."
 
 
 def _rollout(ref: ObjectRef, before: JsonObject | None, after: JsonObject | None) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _rollout(ref: ObjectRef, before: JsonObject | None, after: JsonObject | None
 
 def _namespace(ref: ObjectRef, before: JsonObject | None, after: JsonObject | None) -> Iterator[str]:
     if before is not None and after is None:
-        yield f"Deletes everything in the namespace {ref.name}."
+        yield f"Deletes everything in the namespace {ref.name}; taking it back makes an empty one."
     if before is None or after is None:
         return
     old, new = _labels(before), _labels(after)

@@ -93,8 +93,8 @@ class Examination:
         preview = StepPreview(number, step, Validation.NONE, owner=owner, failure=prepared.failure)
         state: dict[str, object] = {"mark": state_of(reduced(item)) if item else None, "ref": prepared.ref}
         if prepared.waits_for:
-            note = f"needs what step {prepared.waits_for} creates"
-            return Examined(replace(preview, note=note), item, state)
+            note = f"waits for what step {prepared.waits_for} does"
+            return Examined(replace(preview, note=note, diff=self._expected(step, prepared)), item, state)
         if request is None:
             return Examined(preview, item, state)
         if step.from_files:  # their content is part of what is confirmed, and nothing of it is shown
@@ -107,6 +107,19 @@ class Examination:
         if judged.failure:
             return Examined(judged, item, state)
         return self._shown(judged, prepared.ref, item, after, state)
+
+    def _expected(self, step: Step, prepared: Prepared) -> tuple[str, ...]:
+        """The diff of a step whose turn comes once an earlier one is done, by what the plan says of that one."""
+        if step.action is Action.TOKEN:
+            return ()
+        ref = prepared.ref
+        before = None if step.action is Action.CREATE else dict(self.plan.steps[prepared.waits_for - 1].body or {})
+        try:
+            after = afterwards(Request(step.action, ref, "", body=step.body, operations=step.patch), before)
+        except PatchError:
+            return ()
+        sides = [reduced(side) if side else None for side in (before, after)]
+        return (*diff_lines(*sides, status=bool(ref.subresource)), *_file_lines(step))
 
     def _judge(
         self, preview: StepPreview, prepared: Prepared, request: Request
@@ -148,7 +161,12 @@ class Examination:
     ) -> Examined:
         old, new = reduced(item) if item else None, reduced(after) if after else None
         lines = [*diff_lines(old, new, status=bool(ref.subresource)), *_file_lines(preview.step)]
-        return Examined(replace(preview, diff=tuple(lines)), item, state, tuple(effects(ref, old, new)))
+        shown = replace(preview, diff=tuple(lines))
+        try:
+            return Examined(shown, item, state, tuple(effects(ref, old, new)))
+        except (AttributeError, KeyError, TypeError):  # no server has judged it
+            misshapen = Failure(FailureKind.INVALID, f"{ref} would not have the shape of its kind")
+            return Examined(replace(shown, failure=misshapen), item, state)
 
 
 def _file_lines(step: Step) -> list[str]:

@@ -81,7 +81,7 @@ class Execution:
 
     def _remote(self, number: int, step: Step, prepared: Prepared) -> StepOutcome:
         if prepared.failure or prepared.request is None:
-            missing = failure(FailureKind.GONE, f"step {prepared.waits_for} has not created what it needs")
+            missing = failure(FailureKind.GONE, f"step {prepared.waits_for}, which it waits for, is not done")
             return self._not_done(number, step, prepared.failure or missing)
         if step.action is Action.CERTIFICATE:
             return self._locally(number, step, lambda: self._fetch(step, prepared))

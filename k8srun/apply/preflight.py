@@ -31,6 +31,8 @@ _VERBS = {
 _ROLES = frozenset({ROLE, CLUSTER_ROLE})
 _BINDINGS = frozenset({ROLE_BINDING, CLUSTER_ROLE_BINDING})
 _MOST_RULES = 200
+_INSTEAD = "holding every permission that it grants"
+_ONLY_THE_SERVER = f"{_INSTEAD} would do, and of these rules only a dry run tells"
 
 KUBE_SYSTEM = Permission("get", "", "namespaces", namespace="kube-system", name="kube-system")
 """Needed to tell clusters apart."""
@@ -120,32 +122,41 @@ def _may_bind(plan: Plan, ref: ObjectRef, binding: Mapping[str, Any], target: Ta
     role_ref = ObjectRef(f"{_RBAC}/v1", str(role.get("kind")), str(role["name"]), namespace)
     # `bind` is asked in the namespace of the binding, also for a ClusterRole.
     permission = Permission("bind", _RBAC, _plural(role_ref), "", ref.namespace, role_ref.name)
-    bound = _created(plan, role_ref) or _current(role_ref, target) or {}
-    yield from _may_grant(permission, bound.get("rules"), ref.namespace, target)
+    bound = _created(plan, role_ref) or _current(role_ref, target)
+    if bound is None:  # a role that is not there, or cannot be read, is not known to grant nothing
+        yield replace(target.check(permission), alternative=_INSTEAD)
+    else:
+        yield from _may_grant(permission, bound.get("rules"), ref.namespace, target)
 
 
 def _may_grant(direct: Permission, rules: object, namespace: str, target: Target) -> Iterator[PermissionCheck]:
     """Either the verb that allows it, or every permission that is granted."""
     checked = target.check(direct)
-    if checked.allowed is False:
-        granted = _granted(rules, namespace)
-        if granted and len(granted) <= _MOST_RULES and all(target.check(one).allowed for one in granted):
-            return
-        checked = replace(checked, alternative="holding every permission that it grants")
-    yield checked
+    if checked.allowed is not False:
+        yield checked
+        return
+    granted = _granted(rules, namespace)
+    if granted is None:
+        yield replace(checked, allowed=None, reason=f"{direct}: {_ONLY_THE_SERVER}")
+    elif not all(target.check(one).allowed for one in granted):
+        yield replace(checked, alternative=_INSTEAD)
 
 
-def _granted(rules: object, namespace: str) -> list[Permission]:
-    """The permissions of a role's rules, one for each verb, resource and name; none if no review can ask for them."""
+def _granted(rules: object, namespace: str) -> list[Permission] | None:
+    """The permissions of a role's rules, one for each verb, resource and name; None where reviews cannot ask for them:
+    for URLs, for too many, and for what is no rule."""
     granted = []
-    for rule in rules if isinstance(rules, list) else ():
-        if rule.get("nonResourceURLs"):
-            return []
-        names = rule.get("resourceNames") or ("",)
-        for verb, group, resource, name in product(rule["verbs"], rule["apiGroups"], rule["resources"], names):
-            plural, _, subresource = resource.partition("/")
-            granted.append(Permission(verb, group, plural, subresource, namespace, name))
-    return granted
+    try:
+        for rule in rules or ():  # type: ignore[attr-defined]
+            if rule.get("nonResourceURLs"):
+                return None
+            names = rule.get("resourceNames") or ("",)
+            for verb, group, resource, name in product(rule["verbs"], rule["apiGroups"], rule["resources"], names):
+                plural, _, subresource = resource.partition("/")
+                granted.append(Permission(verb, group, plural, subresource, namespace, name))
+    except (AttributeError, KeyError, TypeError):
+        return None
+    return granted if len(granted) <= _MOST_RULES else None
 
 
 def _current(ref: ObjectRef, target: Target) -> ApiObject | None:

@@ -31,7 +31,8 @@ class Prepared:
         item: the object as it is, secrets included; None if there is none.
         request: what does the step; None if it cannot be made up, for `failure` or `waits_for`.
         failure: why the step cannot be done.
-        waits_for: number of the earlier step, not done yet, that creates the object; 0 if none has to.
+        waits_for: number of the earlier step, not done yet, that creates the object, or deletes the one of its name;
+            0 if none has to.
     """
 
     ref: ObjectRef
@@ -61,6 +62,8 @@ def prepare(plan: Plan, number: int, target: Target, run: Run | None, run_id: st
             return Prepared(ref, waits_for=_creator(plan, ref))
         ref = replace(ref, uid=made.uid)
     item = _read(step, ref, target)
+    if item and step.action is Action.CREATE and (deletes := _deleted_before(plan, number, ref, run)):
+        return Prepared(ref, item, waits_for=deletes)
     # What this run has itself made of the object since is no change by somebody else.
     mark = (run.left(ref) if run else None) or step.mark if step.mark else None
     found = _expectations(replace(step, mark=mark), ref, item)
@@ -97,6 +100,15 @@ def _creator(plan: Plan, ref: ObjectRef) -> int:
         for number, step in enumerate(plan.steps, 1)
         if step.action is Action.CREATE and step.target is not None and step.target.key == ref.key
     )
+
+
+def _deleted_before(plan: Plan, number: int, ref: ObjectRef, run: Run | None) -> int:
+    """The earlier step, not done yet, that deletes the object of that name; 0 if none does."""
+    for earlier, step in enumerate(plan.steps[: number - 1], 1):
+        done = run is not None and run.is_done(earlier)
+        if step.action is Action.DELETE and step.target is not None and step.target.key == ref.key and not done:
+            return earlier
+    return 0
 
 
 def _expectations(step: Step, ref: ObjectRef, item: ApiObject | None) -> Failure | None:

@@ -35,7 +35,7 @@ def reversed_step(step: Step, ref: ObjectRef | None, before: ApiObject | None, a
     if after is None:
         return None
     patch = _exact_tests(undo, after) if undo.patch else _back(before, after)
-    return replace(undo, target=ref, patch=patch, undo=again) if patch else None
+    return replace(undo, action=Action.PATCH, target=ref, body=None, patch=patch, undo=again) if patch else None
 
 
 def _body_again(undo: Step, before: ApiObject | None) -> Any:

@@ -153,7 +153,9 @@ def latest_of(entries: Iterable[Entry], plan: Plan) -> Run:
     for run in reversed(runs_of(entries)):
         if run.plan.digest == plan.digest and not run.is_taken_back:
             return run
-    raise InputError("the journal knows no run of this plan", do="List them: k8srun journal list.")
+    raise InputError(
+        "the journal knows no run of this plan that was not taken back", do="List them: k8srun journal list."
+    )
 
 
 def find(entries: Iterable[Entry], wanted: str) -> Run:
@@ -162,8 +164,8 @@ def find(entries: Iterable[Entry], wanted: str) -> Run:
     Raises:
         InputError: there is none, or there are several.
     """
-    found = [run for run in runs_of(entries) if run.id.startswith(wanted)]
-    if len(found) != 1 or not wanted:
+    found = [run for run in runs_of(entries) if wanted and run.id.startswith(wanted)]
+    if len(found) != 1:
         what = f"{len(found)} runs begin" if found else "no run begins"
         raise InputError(f"{what} with {wanted!r}", do="List them: k8srun journal list.")
     return found[0]

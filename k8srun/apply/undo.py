@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from k8srun.apply.runs import Run
 from k8srun.apply.settle import settle
 from k8srun.apply.target import Target
 from k8srun.errors import RefusedError
-from k8srun.plan import Action, ObjectRef, Plan, Question, Step
+from k8srun.plan import Action, Plan, Question, Step
 
 _TO_FILES = frozenset({Action.TOKEN, Action.CERTIFICATE})
 
@@ -57,14 +58,20 @@ def can_be_taken_back(run: Run) -> bool:
 
 
 def _reversed(run: Run, done: Iterable[int]) -> Iterator[Step]:
+    made_again = set()
     for number in done:
-        step = run.plan.steps[number - 1]
         undo = _undo_of(run, number)
-        if undo is None or (step.action is not Action.CREATE and _goes_anyway(run, step.target)):
+        if undo is None or _goes_anyway(run, number):
             continue
-        if undo.action is Action.DELETE and undo.target is not None:
+        ref = undo.target
+        if ref is not None and undo.action is Action.CREATE:
+            made_again.add(ref.key)
+        elif ref is not None and ref.key in made_again:
+            # The object that is made again has a uid of its own.
+            undo = replace(undo, target=replace(ref, uid=""), mark=None)
+        elif ref is not None and undo.action is Action.DELETE:
             # Later steps of the run may have changed what this one created: that is no change by somebody else.
-            undo = replace(undo, mark=run.left(undo.target))
+            undo = replace(undo, mark=run.left(ref))
         yield undo
 
 
@@ -73,9 +80,10 @@ def _undo_of(run: Run, number: int) -> Step | None:
     return done.undo if done else None
 
 
-def _goes_anyway(run: Run, target: ObjectRef | None) -> bool:
-    """Whether the run created the object, so that taking it back deletes it."""
-    return target is not None and run.created(target) is not None
+def _goes_anyway(run: Run, number: int) -> bool:
+    """Whether an earlier step created the object, so that taking that back deletes it."""
+    target = run.plan.steps[number - 1].target
+    return target is not None and run.plan.creates(target, number - 1)
 
 
 def _what_stays(run: Run, done: Iterable[int]) -> Iterator[str]:
@@ -85,9 +93,16 @@ def _what_stays(run: Run, done: Iterable[int]) -> Iterator[str]:
         if step.irreversible:
             yield f"Step {number} ({step}) cannot be taken back. {step.irreversible}"
         elif step.undo and _undo_of(run, number) is None:
-            yield f"Step {number} ({step}) cannot be taken back: that would need a value that is secret."
+            why = "it changed nothing" if _is_as_before(run, number) else "that would need a value that is secret"
+            yield f"Step {number} ({step}) cannot be taken back: {why}."
         if step.action in _TO_FILES:
-            yield f"The file {step.path} stays; remove it: rm {step.path}"
+            yield f"The file {step.path} stays; remove it: rm {shlex.quote(step.path)}"
+
+
+def _is_as_before(run: Run, number: int) -> bool:
+    record = run.steps[number]
+    before, after = (record.intent and record.intent.before), (record.done and record.done.after)
+    return bool(before and after and before.content == after.content)
 
 
 def _questions(steps: Iterable[Step]) -> Iterator[Question]:

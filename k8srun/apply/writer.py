@@ -51,9 +51,10 @@ class Reply:
 
     @property
     def message(self) -> str:
-        """The server's words about a refusal, reduced."""
+        """The server's words about a refusal, reduced, on one line."""
         said = self.body.get("message")
-        return visible(scrub(said), limit=_LONGEST_WORDS) if isinstance(said, str) and said else f"HTTP {self.status}"
+        words = " ".join(scrub(said).split()) if isinstance(said, str) else ""
+        return visible(words, limit=_LONGEST_WORDS) or f"HTTP {self.status}"
 
     @property
     def reason(self) -> str:

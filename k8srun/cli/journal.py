@@ -49,13 +49,13 @@ def list_command(*, journal: Path | None, output: str) -> None:
     for run in runs:
         done = sum(record.is_done for record in run.steps.values())
         table.add_row(
-            run.id,
+            visible(run.id, limit=60),
             f"{run.begun.time:%Y-%m-%d %H:%M:%S}",
             visible(", ".join(run.by), limit=60),
             visible(run.begin.cluster.server, limit=60),
             visible(run.plan.title, limit=60),
             f"{done}/{len(run.plan.steps)}",
-            f"{run.state}{f' by {run.undone_by}' if run.undone_by else ''}",
+            visible(f"{run.state}{f' by {run.undone_by}' if run.undone_by else ''}", limit=60),
         )
     console().print(table if runs else "No run is in the journal yet.")
 
@@ -76,7 +76,7 @@ def show_command(*, run: str, journal: Path | None, output: str) -> None:
     out.print(visible(found.plan.title, limit=300), style="bold")
     cluster = found.begin.cluster
     simulated = " (a lab: simulated)" if cluster.simulated else ""
-    out.print(f"Run {found.id}, {found.state}: {visible(cluster.server)}{simulated}, kube-system {cluster.uid}")
+    out.print(visible(f"Run {found.id}, {found.state}: {cluster.server}{simulated}, kube-system {cluster.uid}"))
     for said, value in (("Ticket", found.begin.ticket), ("Takes back run", found.begin.undoes)):
         if value:
             out.print(f"{said} {visible(value, limit=120)}")
@@ -138,7 +138,8 @@ def _path(given: Path | None) -> Path:
 def _line(entry: Entry, run: Run) -> str:
     text = f"{entry.time:%Y-%m-%d %H:%M:%S}  {entry.event}"
     if entry.step:
-        text += f" {entry.step}. {run.plan.steps[entry.step - 1]}"
+        known = 0 < entry.step <= len(run.plan.steps)
+        text += f" {entry.step}. {run.plan.steps[entry.step - 1] if known else 'which the plan does not have'}"
     if entry.begin:
         text += f" by {entry.begin.cluster.username or 'somebody'} with {entry.begin.confirm}"
     if entry.failure:

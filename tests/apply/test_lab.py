@@ -18,6 +18,7 @@ from k8srun.change import AnswerState, ChangeStatus, FailureKind, StepState, Val
 from k8srun.codec import parse_json
 from k8srun.errors import InputError, RefusedError
 from k8srun.lab import build
+from k8srun.marks import written
 from k8srun.plan import ObjectRef, Question
 from k8srun.sources.reduce import reduce_object
 from tests.apply.clusters import RBAC, binding, carried_out, named, plan_of, role, signing_request, taken_back
@@ -189,7 +190,7 @@ def test_no_undo_is_offered_for_a_decision_on_a_request_since_nothing_takes_it_b
 def test_deleting_a_namespace_takes_what_is_in_it(target, journal):
     plan = plan_of(target, steps.delete(seen(target, ObjectRef("v1", "Namespace", "data")), "x"))
     shown = preview(plan, target, journal=journal, options=OPTIONS)
-    assert "Deletes everything in the namespace data." in shown.impact
+    assert "Deletes everything in the namespace data; taking it back makes an empty one." in shown.impact
     apply(plan, target, shown.confirm, journal=journal, options=OPTIONS)
     assert target.read(POSTGRES) is None
     assert target.read(ObjectRef("v1", "Namespace", "shop")) is not None
@@ -276,18 +277,77 @@ def test_a_kubeconfig_is_edited_by_a_plan_and_taken_back(lab, target, journal):
     assert lab.kubeconfig.with_name(f"kubeconfig.k8srun-{outcome.run}").read_bytes() == before
 
 
-@pytest.mark.parametrize("where", ["body", "patch", "kubeconfig"])
-def test_a_plan_that_would_write_a_secret_into_the_journal_is_refused(target, journal, where):
+def _leaky(where, item):
+    """A plan that holds a password."""
     container = {"name": "app", "image": "a", "env": [{"name": "DB_PASSWORD", "value": "hunter2-hunter2"}]}
-    item = seen(target, POSTGRES)
-    operation = {"op": "add", "path": "/spec/template/spec/containers/-", "value": container}
+    place = "/spec/template/spec/containers/0"
+    slower = {"op": "replace", "path": "/spec/minReadySeconds", "value": 5}
+    harmless = steps.patch({**item, "spec": {**item["spec"], "minReadySeconds": 1}}, [slower], "x")
     user = {"op": "add", "path": "/users/me", "value": {"token": "hunter2-hunter2"}}
-    leaky = {
-        "body": steps.create(named("Pod", "x", "data", spec={"containers": [container]}), "x"),
-        "patch": steps.patch(item, [operation], "x"),
-        "kubeconfig": steps.kubeconfig("config", {"users": {}}, [user], "x"),
-    }[where]
-    with pytest.raises(InputError, match=r"step 1 \(.*\) holds a value that looks secret") as error:
-        preview(plan_of(target, leaky), target, journal=journal, options=OPTIONS)
+    expects = {"op": "test", "path": place, "value": container}
+    asked = {"object": {}, "path": "/data/password", "value": "hunter2-hunter2"}
+    login = ["docker login --password hunter2-hunter2 registry.example"]
+    return {
+        "body": lambda: (steps.create(named("Pod", "x", "data", spec={"containers": [container]}), "x"), ()),
+        "patch": lambda: (steps.patch(item, [{"op": "add", "path": place, "value": container}], "x"), ()),
+        "kubeconfig": lambda: (steps.kubeconfig("config", {"users": {}}, [user], "x"), ()),
+        "expectation": lambda: (replace(harmless, patch=(expects, *harmless.patch)), ()),
+        "undo": lambda: (replace(harmless, undo=replace(harmless.undo, patch=(expects, *harmless.undo.patch))), ()),
+        "command": lambda: (steps.on_host("cp-1", login, "x", irreversible="y"), ()),
+        "question": lambda: (harmless, (Question("field-equals", asked),)),
+    }[where]()
+
+
+@pytest.mark.parametrize("where", ["body", "patch", "kubeconfig", "expectation", "undo", "command", "question"])
+def test_a_plan_that_would_write_a_secret_into_the_journal_is_refused(target, journal, where):
+    leaky, questions = _leaky(where, seen(target, POSTGRES))
+    with pytest.raises(InputError, match=r"holds a value that looks secret; a plan holds none") as error:
+        preview(plan_of(target, leaky, verify=questions), target, journal=journal, options=OPTIONS)
     assert "hunter2" not in str(error.value)
     assert journal.entries() == ()
+
+
+def test_what_is_deleted_can_be_made_anew_in_the_same_plan_and_comes_back_as_it_was(target, journal):
+    before = seen(target, ENGINEERS)
+    anew = {**binding("data", "engineers"), "roleRef": {**before["roleRef"], "name": "view"}}
+    plan = plan_of(target, steps.delete(before, "its role cannot be changed"), steps.create(anew, "with another role"))
+    shown = preview(plan, target, journal=journal, options=OPTIONS)
+    assert (shown.blockers, shown.steps[1].note) == ((), "waits for what step 1 does")
+    assert "+  name: view" in shown.steps[1].diff
+    outcome = apply(plan, target, shown.confirm, journal=journal, options=OPTIONS)
+    assert target.read(ENGINEERS)["roleRef"]["name"] == "view"
+    assert taken_back(outcome.run, target, journal, OPTIONS).status is ChangeStatus.APPLIED
+    assert written(target.read(ENGINEERS)) == written(before)
+
+
+def test_what_was_changed_and_then_deleted_comes_back_as_it_was(target, journal):
+    before = seen(target, ENGINEERS)
+    change = steps.patch(before, [{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}], "x")
+    outcome = carried_out(plan_of(target, change, steps.delete(before, "y")), target, journal, OPTIONS)
+    assert target.read(ENGINEERS) is None
+    assert taken_back(outcome.run, target, journal, OPTIONS).status is ChangeStatus.APPLIED
+    assert written(target.read(ENGINEERS)) == written(before)
+
+
+def test_an_undo_can_be_undone_also_of_a_server_side_apply(target, journal):
+    plan = plan_of(target, steps.server_side_apply(seen(target, POSTGRES), {"spec": {"minReadySeconds": 7}}, "slower"))
+    outcome = carried_out(plan, target, journal, OPTIONS)
+    back = taken_back(outcome.run, target, journal, OPTIONS)
+    assert "minReadySeconds" not in target.read(POSTGRES)["spec"]
+    assert taken_back(back.run, target, journal, OPTIONS).status is ChangeStatus.APPLIED
+    assert target.read(POSTGRES)["spec"]["minReadySeconds"] == 7
+
+
+def test_what_changed_nothing_is_not_said_to_be_secret(target, journal):
+    same = steps.server_side_apply(seen(target, POSTGRES), {"spec": {"replicas": 2}}, "as it is")
+    outcome = carried_out(plan_of(target, same), target, journal, OPTIONS)
+    with pytest.raises(RefusedError, match="nothing that could be taken back") as error:
+        undo(outcome.run, target, "", journal=journal, options=OPTIONS)
+    assert "it changed nothing" in str(error.value)
+
+
+def test_a_body_that_is_not_of_its_kind_is_refused_in_the_preview(target, journal):
+    plan = plan_of(target, steps.create({**binding("data"), "subjects": ["jane"]}, "x"))
+    shown = preview(plan, target, journal=journal, options=OPTIONS)
+    assert shown.steps[0].failure.kind is FailureKind.INVALID
+    assert shown.confirm == ""

@@ -156,7 +156,7 @@ def test_a_certificate_is_requested_approved_and_fetched(control_plane, admin, j
         verify=(Question("certificate-issued", {"name": body["metadata"]["name"]}),),
     )
     shown = preview(plan, admin, journal=journal, options=QUICK)
-    assert shown.steps[1].note == "needs what step 1 creates"
+    assert shown.steps[1].note == "waits for what step 1 does"
     assert shown.blockers == ()
     outcome = apply(plan, admin, shown.confirm, journal=journal, options=Options(patience=30))
     assert outcome.status is ChangeStatus.APPLIED

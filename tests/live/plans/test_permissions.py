@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from k8srun import steps
 from k8srun.apply import apply, preview
-from k8srun.change import ChangeStatus, Validation
+from k8srun.change import ChangeStatus, FailureKind, Validation
 from k8srun.permission import Permission, roles_for
 from tests.apply.clusters import (
     QUICK,
@@ -110,3 +110,29 @@ def test_who_holds_what_a_role_grants_needs_no_permission_to_escalate(control_pl
     more = plan_of(target(control_plane), steps.create(role(namespace, verbs=("get", "delete")), "a"))
     missing = [str(one) for one in preview(more, holder, journal=journal, options=QUICK).missing]
     assert f"escalate roles.{RBAC} in namespace {namespace}" in missing
+
+
+def test_grants_that_no_review_can_ask_about_are_left_to_the_servers_dry_run(control_plane, namespace, journal):
+    user = f"granter-{namespace}"
+    rules = [
+        {"apiGroups": [RBAC], "resources": ["clusterroles", "roles"], "verbs": ["get", "create"]},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
+        {"nonResourceURLs": ["/healthz"], "verbs": ["get"]},
+    ]
+    bind(control_plane, named("ClusterRole", user, version=f"{RBAC}/v1", rules=rules), user)
+    granter = target(control_plane, user=user)
+    may = {"verb": "create", "group": RBAC, "resource": "clusterroles"}
+    control_plane.wait_until("the role to be seen", lambda: granter.check(permission(**may)).allowed)
+
+    def shown(kind, rules):
+        body = named(kind, f"new-{namespace}", namespace if kind == "Role" else "", f"{RBAC}/v1", rules=rules)
+        return preview(plan_of(granter, steps.create(body, "x")), granter, journal=journal, options=QUICK)
+
+    nothing = shown("Role", [])
+    assert (nothing.blockers, nothing.steps[0].validation) == ((), Validation.SERVER)
+    held = shown("ClusterRole", [{"nonResourceURLs": ["/healthz"], "verbs": ["get"]}])
+    assert (held.blockers, held.missing, held.steps[0].validation) == ((), (), Validation.SERVER)
+    assert any("only a dry run tells" in check.reason for check in held.permissions)
+    more = shown("ClusterRole", [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}])
+    assert more.steps[0].failure.kind is FailureKind.FORBIDDEN
+    assert more.confirm == ""
