@@ -13,7 +13,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from k8srun.scrub import looks_secret, marker, reduce_value, scrub
+from k8srun.scrub import scrub
+from k8srun.secretnames import looks_secret, marker, reduce_value
+from k8srun.secretsettings import LOGIN_FLAGS
 from k8srun.snapshot import JsonObject
 from k8srun.sources.secretvalues import reduce_secret_data, token_claims
 
@@ -48,19 +50,27 @@ def reduce_object(obj: dict[str, Any]) -> JsonObject:
 
     Any JSON object is fine, also one that is no API object; nothing is raised for a wrong shape.
     """
+    _walk(obj, 1)
+    if obj.get("kind") == "Secret":
+        obj.setdefault("data", {})
+    return obj
+
+
+def _reduce_typed(obj: dict[str, Any]) -> dict[str, Any] | None:
+    """What is secret by the meaning of an API object, also of one within another, such as a template's.
+
+    Returns:
+        The data of a Secret, reduced and taken out of it; None if it has none.
+    """
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
         _reduce_metadata(metadata)
-    if obj.get("kind") == "Secret":
-        # As the server does: stringData is written into data.
-        data = reduce_secret_data(str(obj.get("type") or "Opaque"), obj.pop("data", None), obj.pop("stringData", None))
-        _walk(obj, 1)
-        obj["data"] = data
-        return obj
     if obj.get("kind") == "ConfigMap":
         _reduce_config_map(obj)
-    _walk(obj, 1)
-    return obj
+    if obj.get("kind") != "Secret" or not ("data" in obj or "stringData" in obj):
+        return None
+    # As the server does: stringData is written into data.
+    return reduce_secret_data(str(obj.get("type") or "Opaque"), obj.pop("data", None), obj.pop("stringData", None))
 
 
 def _reduce_metadata(metadata: dict[str, Any]) -> None:
@@ -79,6 +89,7 @@ def _reduce_metadata(metadata: dict[str, Any]) -> None:
 
 def _walk(node: dict[str, Any], depth: int, fields: dict[str, bool] = _secret_field) -> None:
     """Reduce in place. Values are replaced, keys never are: the dict may be iterated while it changes."""
+    data = _reduce_typed(node) if "kind" in node or "metadata" in node else None
     for key, value in node.items():
         kind = type(value)
         if kind is str:
@@ -94,8 +105,10 @@ def _walk(node: dict[str, Any], depth: int, fields: dict[str, bool] = _secret_fi
             _walk_list(key, value, depth + 1, fields)
         elif (kind is int or kind is float) and _is_secret(key, fields):
             node[key] = marker(str(value))
-    if "value" in node and "name" in node:
+    if "value" in node:
         _reduce_named_value(node)
+    if data is not None:
+        node["data"] = data
 
 
 def _is_secret(key: str, fields: dict[str, bool]) -> bool:
@@ -147,26 +160,29 @@ def _clean_string(text: str) -> str:
 
 
 def _reduce_named_value(node: dict[str, Any]) -> None:
-    """Environment variables, HTTP headers of probes, parameters: `{"name": …, "value": …}`."""
-    name, value = node["name"], node["value"]
+    """Environment variables, HTTP headers of probes, parameters: `{"name": …, "value": …}`, also by `key`."""
+    name, value = node.get("name"), node["value"]
+    by_key = name is None and "effect" not in node and "operator" not in node  # those of a taint and a toleration match
+    name = node.get("key") if by_key else name
     if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, str | int | float):
         return
-    if looks_secret(name, whole=True):
+    if looks_secret(name, whole=not by_key):
         node["value"] = reduce_value(str(value)) if isinstance(value, str) else marker(str(value))
 
 
 def _reduce_arguments(arguments: list[str]) -> list[str]:
     """A command line: `--password=x` and `--token x` by name, everything by pattern."""
     is_mysql = any(argument.endswith(_MYSQL) or _MYSQL_USER.match(argument) for argument in arguments)
+    logins = {LOGIN_FLAGS.get(argument.rpartition("/")[2], "") for argument in arguments}
     reduced: list[str] = []
     for index, argument in enumerate(arguments):
         flag, equals, value = argument.partition("=")
         before = arguments[index - 1] if index else ""
         if equals and _takes_secret(flag):
             reduced.append(f"{flag}={reduce_value(value)}")
-        elif _takes_secret(before) and not argument.startswith("-"):
+        elif before and (_takes_secret(before) or before in logins) and not argument.startswith("-"):
             reduced.append(reduce_value(argument))
-        elif before in {"-u", "--user"} and ":" in argument and not argument.replace(":", "").isdigit():
+        elif before in {"-u", "--user", "--proxy-user"} and ":" in argument and not argument.replace(":", "").isdigit():
             user, _, password = argument.partition(":")
             reduced.append(f"{user}:{reduce_value(password)}")
         elif is_mysql and argument.startswith("-p"):

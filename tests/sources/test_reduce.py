@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8srun.pem import read_pem
-from k8srun.scrub import looks_secret, scrub
+from k8srun.scrub import scrub
+from k8srun.secretnames import looks_secret
 from k8srun.sources.reduce import reduce_object
 from k8srun.sources.secretvalues import reduce_secret_data, token_claims
 from tests.canaries import Canaries, encoded, leaks, log_lines, planted
@@ -239,6 +240,35 @@ def test_public_fields_of_a_cluster_stay(pair):
         assert reduce_object(copy.deepcopy(item)) == item
 
 
+def test_a_secret_within_another_object_is_reduced_like_any_other():
+    inner = {
+        "kind": "Secret",
+        "metadata": {"annotations": {"kapp.k14s.io/original": "x"}},
+        "data": {"a": encoded("hunter2")},
+    }
+    reduced = reduce_object({"kind": "Template", "objects": [inner, {"kind": "Secret", "name": "a-reference"}]})
+    assert reduced["objects"] == [
+        {"kind": "Secret", "metadata": {"annotations": {}}, "data": {"a": {"type": "opaque", "bytes": 7}}},
+        {"kind": "Secret", "name": "a-reference"},
+    ]
+
+
+def test_the_value_of_a_taint_and_of_its_toleration_stay_what_they_are_matched_by():
+    for matched in ({"key": "example.com/token", "value": "gpu", "effect": "NoSchedule"},
+                    {"key": "example.com/token", "operator": "Equal", "value": "gpu"}):  # fmt: skip
+        assert reduce_object({"spec": {"x": [dict(matched)]}})["spec"]["x"] == [matched]
+    assert reduce_object({"env": [{"key": "TOKEN", "value": "gpu"}]})["env"][0]["value"] == "<reduced: 3 characters>"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["redis-cli", "-a", "hunter2"], ["docker", "login", "-u", "x", "-p", "hunter2"],
+    ["/usr/bin/sshpass", "-p", "hunter2"],
+])  # fmt: skip
+def test_a_password_is_known_by_the_program_that_takes_it(arguments):
+    reduced = reduce_object({"args": arguments})["args"]
+    assert reduced == [*arguments[:-1], "<reduced: 7 characters>"]
+
+
 def test_a_kubeconfig_in_a_config_map_keeps_its_certificates(pair):
     text = (
         f"users:\n- user:\n    client-certificate-data: {encoded(pair[0])}\n    client-key-data: {encoded(pair[1])}\n"
@@ -271,6 +301,11 @@ def test_an_encryption_configuration_keeps_its_providers_and_the_names_of_its_ke
     "key: node-role.kubernetes.io/control-plane\noperator: Exists",
     "volumes:\n- secret:\n    secretName: web-tls\n",
     "keyJar.service.company.example.com",
+    "imagePullSecrets:\n- name: regcred\ncontainers:\n- name: web\n",
+    "tolerations:\n- key: node-role.kubernetes.io/master\n  value: x\n",
+    "couldn't find key api-key in Secret shop/web-tls-2",
+    "Back-off pulling image \"registry.example.com/login:1\" -p x",
+    '{"kind":"Secret","name":"web-tls","apiVersion":"v1"}',
 ])  # fmt: skip
 def test_what_a_person_needs_to_read_stays(text):
     assert scrub(text) == text
@@ -319,6 +354,26 @@ def test_a_name_that_stands_for_itself_is_judged_more_strictly():
     ("login failed, password: hunter2, retrying", "login failed, password: <reduced: 7 characters>, retrying"),
     ("bad user or password: authentication failed", "bad user or password: authentication failed"),
     ("login --token hunter2 now", "login --token <reduced: 7 characters> now"),
+    ("env:\n- name: DB_PASSWORD\n  value: hunter2\n", "env:\n- name: DB_PASSWORD\n  value: <reduced: 7 characters>\n"),
+    ('{"name":"KEY","value":"hunter2"}', '{"name":"KEY","value":"<reduced: 7 characters>"}'),
+    ('<property name="password" value="hunter2"/>', '<property name="password" value="<reduced: 7 characters>"/>'),
+    ("<password>hunter2</password>", "<password><reduced: 7 characters></password>"),
+    ('["server","--token","hunter2"]', '["server","--token","<reduced: 7 characters>"]'),
+    ("args:\n- --token\n- hunter2\n", "args:\n- --token\n- <reduced: 7 characters>\n"),
+    ("passwords:\n  - hunter2\n  - hunter3\nuser: x", "passwords:<reduced: 24 characters>\nuser: x"),
+    ("curl -H 'X-Api-Key: hunter2' x", "curl -H 'X-Api-Key: <reduced: 7 characters>' x"),
+    ("requirepass hunter2\nmaxclients 10", "requirepass <reduced: 7 characters>\nmaxclients 10"),
+    ("machine x login y password hunter2", "machine x login y password <reduced: 7 characters>"),
+    ("redis-cli -h db -a hunter2 ping", "redis-cli -h db -a <reduced: 7 characters> ping"),
+    ("docker login -u x -p hunter2 r", "docker login -u x -p <reduced: 7 characters> r"),
+    ("docker run -p 80:8080 x", "docker run -p 80:8080 x"),
+    ("openssl rsa -passin pass:hunter2", "openssl rsa -passin <reduced: 12 characters>"),
+    ("https://discord.com/api/webhooks/1/hunter2", "https://discord.com/api/webhooks/<reduced: token>"),
+    ("https://x/blob?se=1&sig=hunter2hunter2&a=b", "https://x/blob?se=1&sig=<reduced: token>&a=b"),
+    ("kind: Secret\ndata:\n  greeting: aHVudGVyMg==\na: b", "kind: Secret\ndata: <reduced: 25 characters>\na: b"),
+    ('{"kind":"Secret","data":{"greeting":"aHVudGVyMg=="}}', '{"kind":"Secret","data":"<reduced: 27 characters>"}'),
+    ("release: H4sIAAAAAAAAAAAAhunter2hunter2", "release: <reduced: 30 characters>"),
+    (encoded("apiVersion: v1\nusers: [{user: {token: x}}]\n"), "<reduced: 60 characters>"),
     (f"blob {encoded('-----BEGIN EC PRIVATE KEY-----')} end", "blob <reduced: private key> end"),
     (f"blob {encoded('-----BEGIN CERTIFICATE-----')} end", f"blob {encoded('-----BEGIN CERTIFICATE-----')} end"),
 ])  # fmt: skip
@@ -331,7 +386,8 @@ _FRAGMENTS = st.lists(
         "password", "token", "secret", "=", ": ", '"', "'", "\\", "\n", "  ", "- ", "hunter2", "|", ">", "{", "}", ",",
         "Bearer ", "Basic ", "abcdefghIJ12", "://", "user", ":", "@", "host", "--", "eyJhbGciOiJSUzI1NiJ9.", "xoxb-",
         "-----BEGIN PRIVATE KEY-----", "x", " ", "/etc/x", "$(A)", "key", "name", "Authorization: ", "mysql -p",
-        "&", "<reduced", "curl -u ",
+        "&", "<reduced", "curl -u ", "name: ", "value: ", "--token", ">", "</", "<", "data:\n", "stringData",
+        "kind: Secret", "?sig=", "H4sI", "redis-cli -a ", "login -p ", '", "', "requirepass ", "X-Api-Key: ",
     ]), max_size=12,
 )  # fmt: skip
 
@@ -343,7 +399,27 @@ def test_a_text_that_was_scrubbed_stays_as_it_is(fragments):
 
 
 @pytest.mark.parametrize(
-    "unit", ["eyJa.", "password='p=\"", "://a:", "pass", "password: |\n ", "mysql -", "{password: ", '\\"']
+    "unit",
+    [
+        "eyJa.",
+        "password='p=\"",
+        "://a:",
+        "pass",
+        "password: |\n ",
+        "mysql -",
+        "{password: ",
+        '\\"',
+        "token:\n- ",
+        "login -p",
+        "name: key\n",
+        "--token\n",
+        "<token>",
+        "\n a b password ",
+        "kind: Secret data:\n ",
+        'stringData":{',
+        "?sig=",
+        "a passwd",
+    ],
 )
 def test_a_hostile_megabyte_is_scrubbed_at_all(unit):
     assert scrub(unit * (1_000_000 // len(unit)))
