@@ -11,6 +11,7 @@ from k8srun.sources.discovery import Discovery
 from k8srun.sources.failure import ReadError
 from k8srun.sources.pages import Listing
 from k8srun.sources.reduce import reduce_object
+from k8srun.sources.shapes import wrong_shape
 from k8srun.sources.transport import ReadOnlyClient
 
 
@@ -107,7 +108,10 @@ def _named(client: ReadOnlyClient, namespaces: Sequence[str]) -> Collected:
     gaps = [_limited(NAMESPACE, namespaces)]
     for name in namespaces:
         try:
-            objects.append(reduce_object(client.get(f"{path}/{name}")))
+            found = client.get(f"{path}/{name}")
+            if wrong := wrong_shape(found, NAMESPACE):
+                raise ReadError(GapReason.MALFORMED, wrong, where=f"{path}/{name}")
+            objects.append(reduce_object(found))
         except ReadError as failure:
             gaps.append(gap_of(NAMESPACE, failure))
     return Collected(NAMESPACE, tuple(objects), tuple(gaps), looked=bool(objects))

@@ -6,7 +6,10 @@ import email.utils
 import http.client
 import socket
 import ssl
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -76,20 +79,21 @@ def send(connection: HTTPConnection, request: Request, until: float) -> None:
         Retry, ReadError: it failed. The connection is closed.
     """
     try:
-        if connection.is_closed:
-            connection.timeout = min(_CONNECT_SECONDS, _left(until))
-            connection.connect()
-        connection.timeout = _left(until)
-        connection.request(
-            request.method,
-            request.target,
-            body=request.body,
-            headers=urllib3.HTTPHeaderDict(request.headers),
-            preload_content=False,
-        )
+        with _bounded(connection, until):
+            if connection.is_closed:
+                connection.timeout = min(_CONNECT_SECONDS, _left(until))
+                connection.connect()
+            connection.timeout = _left(until)
+            connection.request(
+                request.method,
+                request.target,
+                body=request.body,
+                headers=urllib3.HTTPHeaderDict(request.headers),
+                preload_content=False,
+            )
     except _LOST as error:
         connection.close()
-        raise _not_answered(error, request.where) from None
+        raise _not_answered(error, request.where, until) from None
 
 
 def receive(connection: HTTPConnection, request: Request, until: float) -> bytes:
@@ -100,17 +104,39 @@ def receive(connection: HTTPConnection, request: Request, until: float) -> bytes
     """
     whole = False
     try:
-        connection.timeout = _left(until)
-        response = connection.getresponse()
-        body = _read(response, request.where, until)
-        whole = True
+        with _bounded(connection, until):
+            connection.timeout = _left(until)
+            response = connection.getresponse()
+            body = _read(response, request.where, until)
+            whole = True
     except _LOST as error:
-        raise _not_answered(error, request.where) from None
+        raise _not_answered(error, request.where, until) from None
     else:
         return body
     finally:
         if not whole:
             connection.close()
+
+
+@contextmanager
+def _bounded(connection: HTTPConnection, until: float) -> Iterator[None]:
+    """Cut the connection when the time is over: a socket's own timeout begins anew with every byte that trickles in."""
+    dialed = connection.sock  # the library forgets it once it knows that the server will close
+    timer = threading.Timer(_left(until), lambda: cut(connection, dialed))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def cut(connection: HTTPConnection, dialed: Any = None) -> None:
+    """End a connection that another thread waits on: what it waits for fails at once."""
+    for sock in {connection.sock, dialed} - {None}:
+        with suppress(OSError):
+            # Below TLS, whose state belongs to the thread that reads; TLS within the TLS of a proxy wraps its socket.
+            socket.socket.shutdown(getattr(sock, "socket", sock), socket.SHUT_RDWR)
 
 
 def _left(until: float) -> float:
@@ -121,13 +147,17 @@ def _read(response: urllib3.HTTPResponse, where: str, until: float) -> bytes:
     if response.status not in {200, 201}:
         raise _refused(response, where)
     parts, size = [], 0
-    while part := response.read1(_CHUNK):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_BYTES:
-            raise ReadError(GapReason.TOO_LARGE, f"the answer is over {MAX_BYTES // 1024 // 1024} MiB", where=where)
-        if time.monotonic() > until:
-            raise ReadError(GapReason.TIMEOUT, f"the answer did not end in time ({size} bytes came)", where=where)
+    try:
+        while part := response.read1(_CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > MAX_BYTES:
+                raise ReadError(GapReason.TOO_LARGE, f"the answer is over {MAX_BYTES // 1024 // 1024} MiB", where=where)
+    except _LOST:
+        if time.monotonic() < until:
+            raise
+    if time.monotonic() >= until:  # where it was cut may look like its end
+        raise ReadError(GapReason.TIMEOUT, f"the answer did not end in time ({size} bytes came)", where=where)
     return b"".join(parts)
 
 
@@ -168,8 +198,10 @@ def _retry_after(value: str) -> float | None:
     return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-def _not_answered(error: Exception, where: str) -> ReadError | Retry:
+def _not_answered(error: Exception, where: str, until: float) -> ReadError | Retry:
     """A request that got no whole answer. Its URL and headers are left out of the words: only the reason is kept."""
+    if time.monotonic() >= until:
+        return ReadError(GapReason.TIMEOUT, "no answer in time", where=where)
     reason, words, again = GapReason.INTERRUPTED, _words(error), True
     match error:
         case ssl.SSLError() | exceptions.SSLError():

@@ -145,7 +145,9 @@ def _caller(client: ReadOnlyClient) -> tuple[dict[str, Any], tuple[Gap, ...]]:
         return {}, (_server_gap("caller", failure),)
     status = answer.get("status")
     user = status.get("userInfo") if isinstance(status, dict) else None
-    return (user, ()) if isinstance(user, dict) else ({}, ())
+    if not isinstance(user, dict) or not isinstance(user.get("groups"), list | None):
+        return {}, (_server_gap("caller", ReadError(GapReason.MALFORMED, "the answer names no user", where=path)),)
+    return user, ()
 
 
 def _uid(client: ReadOnlyClient, collected: Iterable[Collected]) -> tuple[str, tuple[Gap, ...]]:

@@ -14,6 +14,7 @@ from typing import Any
 from k8srun.kinds import RESOURCES, Kind, kind_of
 from k8srun.snapshot import Area, Gap, GapReason, JsonObject, object_key
 from k8srun.sources.reduce import reduce_object
+from k8srun.sources.shapes import wrong_shape
 from k8srun.sources.yamlreader import MAX_BYTES, Document, read_documents
 from k8srun.text import plural, visible
 
@@ -110,7 +111,7 @@ class Manifests:
                     item.setdefault("kind", element)
 
     def _object(self, value: dict[str, Any], kind: Kind, place: str) -> Iterator[Gap]:
-        wrong = next(_wrong_shapes(value, kind), "")
+        wrong = wrong_shape(value, kind)
         if wrong:
             yield _malformed(str(kind), wrong, place)
             return
@@ -145,29 +146,6 @@ def _is_list(value: Any) -> bool:
 
 def _malformed(what: str, detail: str, where: str) -> Gap:
     return Gap(Area.OBJECTS, what, GapReason.MALFORMED, detail, where)
-
-
-def _wrong_shapes(value: dict[str, Any], kind: Kind) -> Iterator[str]:
-    """What keeps the server from accepting an object, as far as every analyzer relies on it."""
-    metadata = value.get("metadata")
-    known = kind in RESOURCES
-    if metadata is None and not known:
-        return  # a configuration document, such as a KubeletConfiguration
-    if not isinstance(metadata, dict):
-        yield "metadata is missing or not a mapping"
-        return
-    if known and not metadata.get("name"):
-        yield "metadata.name is missing"
-    for name in ("name", "namespace"):
-        if not isinstance(metadata.get(name), str | None):
-            yield f"metadata.{name} is not a string"
-    for name in ("labels", "annotations"):
-        mapping = metadata.get(name) or {}
-        if not isinstance(mapping, dict) or not all(isinstance(item, str | None) for item in mapping.values()):
-            yield f"metadata.{name} is not a mapping of strings (put numbers and booleans in quotes)"
-    for name in ("spec", "status"):
-        if known and not isinstance(value.get(name), dict | None):
-            yield f"{name} is not a mapping"
 
 
 def _gap_kind(api_version: str, kind: str) -> str:

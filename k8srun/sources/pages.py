@@ -15,10 +15,12 @@ from k8srun.kinds import Resource
 from k8srun.snapshot import Area, Gap, GapReason, JsonObject
 from k8srun.sources.failure import ReadError
 from k8srun.sources.reduce import reduce_object
+from k8srun.sources.shapes import wrong_shape
 from k8srun.sources.transport import ReadOnlyClient, parse_answer
 
 PAGE = 500
 _SMALLEST_PAGE = 20
+_MOST_EMPTY = 3
 
 
 class _ManagedFields(TypedDict, total=False):
@@ -77,7 +79,7 @@ class Listing:
         self.objects: list[JsonObject] = []
         self.gaps: list[Gap] = []
         self.failure: ReadError | None = None
-        self._what = str(resource.kind)
+        self._kind = resource.kind
         self._path = resource.path(version, namespace)
         self._identity = {
             "apiVersion": f"{resource.kind.group}/{version}" if resource.kind.group else version,
@@ -96,6 +98,7 @@ class Listing:
         """The pages, the next one asked for while the caller works on this one."""
         query = {"limit": str(PAGE)}
         restarted = False
+        empty = 0
         ask = client.begin_get(self._path, query)
         while True:
             try:
@@ -105,9 +108,10 @@ class Listing:
                 ask = client.begin_get(self._path, query)
                 continue
             following = page.metadata.next
-            if following and following == query.get("continue"):
+            empty = 0 if page.items else empty + 1
+            if following and (following == query.get("continue") or empty > _MOST_EMPTY):
                 raise ReadError(
-                    GapReason.MALFORMED, "the list does not go on: its next page is this one", where=self._path
+                    GapReason.MALFORMED, "the list does not go on, though it says that it does", where=self._path
                 )
             if following:
                 query = {**query, "continue": following}
@@ -140,12 +144,15 @@ class Listing:
     def _take(self, items: list[dict[str, msgspec.Raw]]) -> None:
         for number, item in enumerate(items):
             try:
-                # The items of a list do not say what they are: the list does.
-                found: dict[str, Any] = dict(self._identity)
-                for name, raw in item.items():
-                    found[name] = _metadata.decode(raw) if name == "metadata" else _value.decode(raw)
-                self.objects.append(reduce_object(found))
+                found: dict[str, Any] = {
+                    name: (_metadata if name == "metadata" else _value).decode(raw) for name, raw in item.items()
+                }
+                wrong = wrong_shape(found, self._kind)
             except (msgspec.MsgspecError, RecursionError) as error:
-                # The parser names the place, not the value.
+                wrong = str(error)  # the parser names the place, not the value
+            if wrong:
                 where = f"{self._path}, item {number} of a page"
-                self.gaps.append(Gap(Area.OBJECTS, self._what, GapReason.MALFORMED, str(error), where))
+                self.gaps.append(Gap(Area.OBJECTS, str(self._kind), GapReason.MALFORMED, wrong, where))
+            else:
+                # The items of a list do not say what they are: the list does.
+                self.objects.append(reduce_object({**self._identity, **found, **self._identity}))

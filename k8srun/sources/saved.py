@@ -23,9 +23,11 @@ from k8srun.atomic import write_atomically
 from k8srun.codec import encode, kind_from_text
 from k8srun.errors import InputError, RefusedError
 from k8srun.hostfiles import HostFile
-from k8srun.snapshot import Gap, JsonObject, Need, ServerInfo, Snapshot
+from k8srun.kinds import Kind
+from k8srun.snapshot import Area, Gap, GapReason, JsonObject, Need, ServerInfo, Snapshot
 from k8srun.sources.garbage import collector_paused
 from k8srun.sources.reduce import reduce_object
+from k8srun.sources.shapes import wrong_shape
 from k8srun.tls import TlsObservation
 
 VERSION = 1
@@ -154,25 +156,33 @@ class _Lines:
 
 def _read(lines: _Lines, where: str) -> Snapshot:
     header = _header(lines, where)
+    objects: dict[Kind, tuple[JsonObject, ...]] = {}
+    broken: list[Gap] = []
+    for text, count in header.objects.items():
+        kind = kind_from_text(text)
+        found = (lines.next(dict[str, Any]) for _ in range(count))
+        objects[kind] = tuple(reduce_object(item) for item in found if not _is_broken(item, kind, where, broken))
     snapshot = Snapshot(
         taken_at=header.taken_at,
         origin=header.origin,
         lab=header.lab,
         server=header.server,
-        objects={
-            kind_from_text(kind): tuple(_object(lines) for _ in range(count)) for kind, count in header.objects.items()
-        },
+        objects=objects,
         files=tuple(lines.next(HostFile) for _ in range(header.files)),
         endpoints=tuple(lines.next(TlsObservation) for _ in range(header.endpoints)),
         observed=frozenset(header.observed),
-        gaps=header.gaps,
+        gaps=(*header.gaps, *dict.fromkeys(broken)),
     )
     lines.end()
     return snapshot
 
 
-def _object(lines: _Lines) -> JsonObject:
-    return reduce_object(lines.next(dict[str, Any]))
+def _is_broken(item: Mapping[str, Any], kind: Kind, where: str, gaps: list[Gap]) -> bool:
+    """Whether it is no object that a source would have let through, which is a gap."""
+    wrong = wrong_shape(item, kind)
+    if wrong:
+        gaps.append(Gap(Area.OBJECTS, str(kind), GapReason.MALFORMED, wrong, where))
+    return bool(wrong)
 
 
 def _header(lines: _Lines, where: str) -> _Header:

@@ -22,7 +22,7 @@ from k8srun import __version__
 from k8srun.codec import encode
 from k8srun.snapshot import GapReason
 from k8srun.sources.connection import Connection
-from k8srun.sources.exchange import Request, Retry, excerpt, receive, send
+from k8srun.sources.exchange import Request, Retry, cut, excerpt, receive, send
 from k8srun.sources.failure import ReadError
 from k8srun.text import visible
 
@@ -69,6 +69,8 @@ class ReadOnlyClient:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._idle: list[HTTPConnection] = []
+        self._busy: set[HTTPConnection] = set()
+        self._ended = threading.Event()
         self._unanswered = 0
 
     def __enter__(self) -> Self:
@@ -77,6 +79,11 @@ class ReadOnlyClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
+        with self._lock:
+            # Whoever interrupts must not wait for a server that hangs.
+            for connection in self._busy:
+                cut(connection)
         while self._idle:
             self._idle.pop().close()
 
@@ -145,6 +152,8 @@ class ReadOnlyClient:
         until = time.monotonic() + self._timeout
         attempt = 1
         while True:
+            if self._ended.is_set():
+                raise ReadError(GapReason.INTERRUPTED, "not asked: the reading was broken off", where=request.where)
             try:
                 return self._attempt(request, sent, until)
             except Retry as again:
@@ -155,12 +164,18 @@ class ReadOnlyClient:
             except ReadError as failure:
                 self._count(failure)
                 raise
-            time.sleep(pause)
+            self._ended.wait(pause)
             attempt, sent = attempt + 1, None
 
     def _attempt(self, request: Request, sent: HTTPConnection | None, until: float) -> bytes:
         connection = sent or self._send(request, until)
-        body = receive(connection, request, until)
+        with self._lock:
+            self._busy.add(connection)
+        try:
+            body = receive(connection, request, until)
+        finally:
+            with self._lock:
+                self._busy.discard(connection)
         with self._lock:
             self._idle.append(connection)
             self._unanswered = 0

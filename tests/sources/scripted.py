@@ -139,16 +139,21 @@ def leave(body: object) -> Answer:
     return write
 
 
-def trickle(handler: Handler) -> None:
-    """A byte now and then, for ever: every wait is short, the whole never ends."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000000")
-    handler.end_headers()
-    with contextlib.suppress(OSError):
-        while not handler.script.ended.wait(0.02):
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-    handler.close_connection = True
+def trickling(beginning: bytes, again: bytes) -> Answer:
+    """A beginning, then a few bytes now and then, for ever: every wait is short, the whole never ends."""
+
+    def write(handler: Handler) -> None:
+        handler.close_connection = True
+        with contextlib.suppress(OSError):
+            handler.wfile.write(beginning)
+            while not handler.script.ended.wait(0.02):
+                handler.wfile.write(again)
+                handler.wfile.flush()
+
+    return write
+
+
+trickle = trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" ")
 
 
 @contextlib.contextmanager

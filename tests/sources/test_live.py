@@ -121,6 +121,15 @@ def names(snapshot: Snapshot, kind: Kind = POD) -> list[str]:
 
 
 class TestWhatIsRead:
+    @pytest.mark.parametrize("groups", [5, {"a": 1}, "dev"])
+    def test_a_caller_of_a_wrong_shape_is_not_known(self, read, groups):
+        answered = {"status": {"userInfo": {"username": "jane", "groups": groups}}}
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        with serving(api(**{path: [answer(answered, 201)]})) as script:
+            snapshot = read(script)
+        assert snapshot.server.username == ""
+        assert [(gap.what, gap.reason) for gap in snapshot.gaps] == [("caller", GapReason.MALFORMED)]
+
     def test_server_caller_and_objects(self, read):
         with serving(api(**{PODS: [items("web")]})) as script:
             snapshot = read(script, POD)
@@ -244,6 +253,30 @@ class TestPages:
             snapshot = read(script, POD)
             assert len(script.requests(PODS)) < 8
         assert snapshot.gaps[0].reason is GapReason.INTERRUPTED
+
+    def test_a_list_of_empty_pages_ends(self, read):
+        pages = [items(following=f"t{number}") for number in range(9)]
+        with serving(api(**{PODS: pages})) as script:
+            snapshot = read(script, POD)
+            assert len(script.requests(PODS)) < 7
+        assert "does not go on" in snapshot.gaps[0].detail
+
+    @pytest.mark.parametrize("item", [
+        {"spec": {}}, {"metadata": {}}, {"metadata": {"name": "a", "namespace": 5}},
+        {"metadata": {"name": "a"}, "spec": 1},
+        {"metadata": {"name": "a", "labels": [1]}}, {"metadata": {"name": "a", "annotations": {"b": {}}}},
+    ])  # fmt: skip
+    def test_an_item_of_a_shape_that_no_server_keeps_is_a_gap_and_the_others_are_read(self, read, item):
+        good = {"metadata": {"name": "good", "namespace": "shop"}}
+        with serving(api(**{PODS: [answer({"metadata": {}, "items": [item, good]})]})) as script:
+            snapshot = read(script, POD)
+        assert (names(snapshot), [gap.reason for gap in snapshot.gaps]) == (["good"], [GapReason.MALFORMED])
+
+    def test_an_item_is_of_the_kind_of_its_list_whatever_it_says(self, read):
+        secret = {"kind": "Pod", "metadata": {"name": "a", "namespace": "shop"}, "data": {"greeting": "aHVudGVyMg=="}}
+        with serving(api(**{"/api/v1/secrets": [answer({"metadata": {}, "items": [secret]})]})) as script:
+            (read_secret,) = read(script, SECRET).of(SECRET)
+        assert (read_secret["kind"], read_secret["data"]["greeting"]["type"]) == ("Secret", "opaque")
 
     def test_a_page_that_says_that_it_is_the_next_one_ends_the_list(self, read):
         with serving(api(**{PODS: [items("a", following="t1"), items("b", following="t1")]})) as script:

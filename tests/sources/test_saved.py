@@ -221,6 +221,17 @@ def test_a_file_that_unpacks_to_far_more_than_it_is_large_is_refused(snapshot, f
         load(file)
 
 
+def test_an_object_that_no_source_would_have_let_through_is_a_gap(snapshot, file):
+    save(snapshot, file)
+    header = {**json.loads(lines(file)[0]), "objects": {"Namespace": 3}, "files": 0, "endpoints": 0, "gaps": []}
+    rewrite(
+        file, header, b'{"metadata": {"name": "a"}}', b'{"metadata": 5}', b'{"metadata": {"name": "b", "labels": [1]}}'
+    )
+    loaded = load(file)
+    assert loaded.namespaces == ("a",)
+    assert [(gap.what, gap.reason) for gap in loaded.gaps] == [("Namespace", GapReason.MALFORMED)] * 2
+
+
 def test_a_header_that_promises_more_than_there_is_takes_no_memory_for_it(snapshot, file):
     save(snapshot, file)
     rewrite(file, {**json.loads(lines(file)[0]), "objects": {"Pod": 10**15}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,19 @@ from k8srun.sources import exchange, transport
 from k8srun.sources.connection import Server
 from k8srun.sources.credentials import Credentials
 from k8srun.sources.failure import ReadError
-from tests.sources.scripted import answer, asking, drop, error, failure_of, hang, leave, serving, trickle, zipped
+from tests.sources.scripted import (
+    answer,
+    asking,
+    drop,
+    error,
+    failure_of,
+    hang,
+    leave,
+    serving,
+    trickle,
+    trickling,
+    zipped,
+)
 
 CANARY = "canary-4f1d0e-0123456789abcdef"
 PODS = "/api/v1/pods"
@@ -261,6 +274,34 @@ class TestBounds:
             failure = failure_of(asking(script.server, timeout=0.3))
         assert failure.reason is GapReason.TIMEOUT
         assert failure.detail.startswith("the answer did not end in time")
+
+    @pytest.mark.parametrize(("beginning", "again"), [
+        (b"HTTP/1.1 200 OK\r\n", b"A"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 60000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9999\r\n\r\n\x1f\x8b\x08\x08" + bytes(6), b"x"),
+    ], ids=["header", "100 Continue", "chunk size", "error", "gzip"])  # fmt: skip
+    def test_whatever_a_server_trickles_the_time_of_a_request_ends(self, beginning, again):
+        with serving({PODS: [trickling(beginning, again)]}) as script:
+            failure = failure_of(asking(script.server, timeout=0.3))
+        assert (failure.reason, "in time" in failure.detail) == (GapReason.TIMEOUT, True)
+
+    def test_who_breaks_off_does_not_wait_for_a_server_that_hangs(self):
+        failures = []
+
+        def ask(client):
+            with pytest.raises(ReadError) as failed:
+                client.get(PODS)
+            failures.append(failed.value.reason)
+
+        with serving({PODS: [hang]}) as script:
+            with asking(script.server, timeout=3600) as client:
+                thread = threading.Thread(target=ask, args=(client,))
+                thread.start()
+                script.arrived.wait()
+            thread.join(timeout=60)
+        assert failures == [GapReason.INTERRUPTED]
 
     def test_retries_end_with_the_time_of_the_request(self):
         with serving({PODS: [error(503, "later", Retry_After="1")]}) as script:
