@@ -5,6 +5,7 @@ Within this tuple a more telling row stands before a vaguer one that would match
 
 from __future__ import annotations
 
+from k8srun.certificates.entries_names import NAME_ENTRIES
 from k8srun.certificates.entry import Entry, Party, Stage, openssl, spellings
 
 _CANDIDATE = r' while trying to verify candidate authority certificate "(?P<authority>[^"]*)"'
@@ -22,6 +23,7 @@ _TRUST: tuple[Entry, ...] = (
             r"invalid signature: parent certificate cannot sign this kind of certificate",
             r"certificate is not authorized to sign other certificates",
             r"\binvalid CA certificate\b|key usage does not include certificate signing",
+            r"TrustAnchor with subject [^\n]* is not a CA certificate",
             openssl(32, 79),
         ),
         Party.EITHER,
@@ -34,8 +36,11 @@ _TRUST: tuple[Entry, ...] = (
         "The certificate is signed with an algorithm that the client no longer accepts, or its key is too short.",
         ("weak-signature", "weak-key"),
         spellings(
-            r'possibly because of "(?P<hint>(?:x509: )?cannot verify signature: [^"]*)"' + _CANDIDATE,
+            r'possibly because of "(?P<hint>(?:x509: )?cannot verify signature: [^"]*|crypto/rsa: \d+-bit keys[^"]*)"'
+            + _CANDIDATE,
             r"cannot verify signature: (?:insecure algorithm \S+|algorithm unimplemented)",
+            r"crypto/rsa: \d+-bit keys are insecure",
+            r"algorithm constraints check failed|certificates do(?:es)? not conform to algorithm constraints",
             r"(?:CA|EE) (?:certificate )?(?:signature digest algorithm|md|key) too (?:weak|small)",
             r"(?:CA_MD|EE_KEY|CA_KEY)_TOO_(?:WEAK|SMALL)",
             openssl(66, 67, 68),
@@ -91,6 +96,9 @@ _TRUST: tuple[Entry, ...] = (
             r"(?P<hint>self[- ]signed certificate(?: in certificate chain)?)",
             r"unable to (?:get (?:local )?issuer certificate|verify the first certificate)",
             r"certificate (?:is )?not trusted|certificate is not standards compliant",  # the latter: Go on macOS
+            r"UNABLE_TO_(?:VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT(?:_IN_CHAIN)?\b",
+            r"unable to find valid certification path|PKIX path building failed",
+            r"certificate issuer is not recognized|issued by an authority that is not trusted|SEC_E_UNTRUSTED_ROOT",
             openssl(2, 18, 19, 20, 21, 27),
         ),
         Party.EITHER,
@@ -119,7 +127,7 @@ _DATES: tuple[Entry, ...] = (
         ("clock-skew", "certificate-not-yet-valid", "client-certificate-not-yet-valid"),
         spellings(
             rf"certificate has expired or is not yet valid: current time {_TIME} is before {_BOUND}",
-            r"certificate is not yet valid",
+            r"certificate is not yet valid|CERT_NOT_YET_VALID|CertificateNotYetValidException",
             openssl(9),
         ),
         Party.EITHER,
@@ -133,7 +141,7 @@ _DATES: tuple[Entry, ...] = (
         _EXPIRY_CAUSES,
         spellings(
             rf"certificate has expired or is not yet valid: current time {_TIME} is after {_BOUND}",
-            r"certificate has expired(?! or )",
+            r"certificate has expired(?! or )|CERT_HAS_EXPIRED|CertificateExpiredException",
             openssl(10),
         ),
         Party.EITHER,
@@ -144,66 +152,12 @@ _DATES: tuple[Entry, ...] = (
         "x509: certificate has expired or is not yet valid",
         "By the clock of the side that complains, a certificate of the chain has expired or is not valid yet.",
         (*_EXPIRY_CAUSES, "certificate-not-yet-valid"),
-        spellings(r"certificate has expired or is not yet valid"),
+        spellings(
+            r"certificate has expired or is not yet valid",
+            r"CertPathValidatorException: (?:validity|timestamp) check failed",
+        ),
         Party.EITHER,
         Stage.DATES,
-    ),
-)
-
-_HOST = r"""['"]?(?P<name>[\w.:*\[\]-]*[\w*\]])['"]?"""
-_ODD_HOST = r"(?P<name>[^\n]*)"  # whatever was dialled: Go puts it into its message as it is, empty too
-_NAME_CAUSES = ("san-missing", "wrong-endpoint")
-
-_NAMES: tuple[Entry, ...] = (
-    Entry(
-        "x509-no-ip-sans",
-        "x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs",
-        "The connection goes to an IP address, and the certificate names no IP address at all.",
-        ("san-missing", "kubelet-serving-self-signed", "ip-as-dns-name", "wrong-endpoint"),
-        spellings(rf"cannot validate certificate for {_HOST} because it doesn't contain any IP SANs"),
-        Party.SERVER,
-        Stage.NAME,
-    ),
-    Entry(
-        "x509-legacy-common-name",
-        "x509: certificate relies on legacy Common Name field, use SANs instead",
-        "The certificate carries its host name only in the common name, which Go does not look at.",
-        ("no-san",),
-        spellings(r"certificate relies on legacy Common Name field"),
-        Party.SERVER,
-        Stage.NAME,
-    ),
-    Entry(
-        "x509-no-names",
-        "x509: certificate is not valid for any names, but wanted to match api.example.com",
-        "The certificate holds no subject alternative name of the kind that is needed.",
-        ("no-san", "wrong-endpoint"),
-        spellings(
-            rf"certificate is not valid for any names, but wanted to match {_HOST}",
-            rf"certificate is not valid for any names, but wanted to match ?{_ODD_HOST}",
-        ),
-        Party.SERVER,
-        Stage.NAME,
-    ),
-    Entry(
-        "x509-name-mismatch",
-        "x509: certificate is valid for kubernetes, kubernetes.default, 10.96.0.1, not api.example.com",
-        "The server's certificate is for other names than the one that the client connects to.",
-        (*_NAME_CAUSES, "ip-as-dns-name"),
-        spellings(
-            rf"certificate is valid for (?P<names>\S[^\n]*?), not {_HOST}",
-            rf"certificate is valid for \d+ (?:names|IP SANs), but none matched {_HOST}",
-            rf"certificate is valid for (?P<names>\S[^\n]*?), not ?{_ODD_HOST}",
-            rf"certificate is valid for \d+ (?:names|IP SANs), but none matched ?{_ODD_HOST}",
-            rf"(?:Hostname|IP address) mismatch, certificate is not valid for {_HOST}",
-            rf"no alternative certificate subject name matches target (?:host ?name|ipv[46] address) {_HOST}",
-            rf"certificate subject name {_HOST} does not match target host name",
-            rf"hostname {_HOST} doesn't match(?: either of)? (?P<names>'[^\n]*')",
-            r"\b(?:hostname|IP address) mismatch\b",
-            openssl(62, 64),
-        ),
-        Party.SERVER,
-        Stage.NAME,
     ),
 )
 
@@ -225,6 +179,7 @@ _CONSTRAINTS: tuple[Entry, ...] = (
         spellings(
             r"certificate specifies an incompatible key usage",
             r"un(?:supported|suitable) certificate purpose",
+            r"extended key usage does not permit use for TLS (?:server|client) authentication",
             openssl(26),
         ),
         Party.EITHER,
@@ -289,4 +244,4 @@ _CONSTRAINTS: tuple[Entry, ...] = (
     ),
 )
 
-VERIFICATION_ENTRIES: tuple[Entry, ...] = (*_TRUST, *_DATES, *_NAMES, *_CONSTRAINTS)
+VERIFICATION_ENTRIES: tuple[Entry, ...] = (*_TRUST, *_DATES, *NAME_ENTRIES, *_CONSTRAINTS)

@@ -20,7 +20,8 @@ _MAX_CONTINUATION = 3
 
 # A line without any of these can match no row; the test of the catalogue holds them to it.
 TRIGGER = re.compile(
-    r"x509|tls|certificate|unauthorized|logged in|credentials|\beof\b|http|ssl|pem\b|asn1|base64|key|verif|_md_|_key_"
+    r"x509|tls|cert|unauthorized|logged in|credentials|\beof\b|http|ssl|pem\b|asn1|base64|key|verif|_md_|_key_"
+    r"|pkix|handshake|curve|subject alternative|altname"
     r"|protocol|alert|peer|hostname|mismatch|issuer|purpose|violation|bootstrap|dnsnames|no such file|version|hint"
     r"|constraint|extension|chains|cipher|end line|wrong|packet|identifier|digest|depth",
     re.I,
