@@ -16,8 +16,9 @@ from k8srun.snapshot import JsonObject, Snapshot, object_key
 from k8srun.text import visible
 from k8srun.workloads.diagnosis_starts import needed_capability
 from k8srun.workloads.diagnosis_view import View
-from k8srun.workloads.fixes_changes import CHANGES, Wish
+from k8srun.workloads.fixes_changes import CHANGES, LINUX_ALONE, Wish, is_windows
 from k8srun.workloads.policy import LevelVersion
+from k8srun.workloads.standards.baseline import RUNTIME_DEFAULTS, SECCOMP_ANNOTATION, SECCOMP_POD_ANNOTATION
 from k8srun.workloads.standards.evaluate import Failure, evaluate
 from k8srun.workloads.standards.subject import read_subject
 from k8srun.workloads.symptoms import Symptom
@@ -99,7 +100,7 @@ def _hardened(template: PodTemplate, policy: LevelVersion, wish: Wish) -> tuple[
     failures = evaluate(read_subject(_with(template, spec), as_pod=True), policy)
     while failures:
         for failure in failures:
-            if failure.id in met or failure.id not in CHANGES:
+            if failure.id in met or not _is_mendable(template, failure):
                 raise _not_mendable(template, policy, failures)
             CHANGES[failure.id].edit(spec, wish)
             met[failure.id] = None
@@ -107,17 +108,28 @@ def _hardened(template: PodTemplate, policy: LevelVersion, wish: Wish) -> tuple[
     return spec, list(met)
 
 
+def _is_mendable(template: PodTemplate, failure: Failure) -> bool:
+    """Whether a change of its fields meets the control, and is one that the API takes."""
+    if failure.id in LINUX_ALONE and is_windows(template.spec):
+        return False
+    if failure.id.startswith("seccompProfile"):  # an annotation that says otherwise than the field is refused
+        annotations = (template.metadata.get("annotations") or {}).items()
+        old = {value for name, value in annotations if name.startswith((SECCOMP_ANNOTATION, SECCOMP_POD_ANNOTATION))}
+        return old <= RUNTIME_DEFAULTS
+    return failure.id in CHANGES
+
+
 def _with(template: PodTemplate, spec: dict[str, Any]) -> PodTemplate:
     return PodTemplate(template.kind, template.item, template.metadata, spec, template.path)
 
 
 def _not_mendable(template: PodTemplate, policy: LevelVersion, failures: tuple[Failure, ...]) -> RefusedError:
-    left = [failure for failure in failures if failure.id not in CHANGES] or list(failures)
+    left = [failure for failure in failures if not _is_mendable(template, failure)] or list(failures)
     return RefusedError(
         f"cannot meet {policy} by changing its fields: {'; '.join(map(str, left))}",
         where=template.ref,
-        do="Rebuild it without these (a PersistentVolumeClaim in place of a hostPath), or run it in a namespace of its"
-        " own with a lower level.",
+        do="Rebuild it without these (a PersistentVolumeClaim in place of a hostPath, fields in place of annotations),"
+        " or run it in a namespace of its own with a lower level.",
     )
 
 

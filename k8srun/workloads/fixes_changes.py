@@ -40,6 +40,10 @@ class Change:
     find_out: str
 
 
+def is_windows(spec: Spec) -> bool:
+    return bool((spec.get("os") or {}).get("name") == "windows")
+
+
 def containers_of(spec: Spec) -> Iterator[Spec]:
     """The containers, init and regular ones: ephemeral containers are never part of a template."""
     for name in CONTAINER_FIELDS[:2]:
@@ -110,6 +114,16 @@ def _without_host_ports(container: Spec) -> None:
         port.pop("hostPort", None)
 
 
+def _own_address(spec: Spec, _: Wish) -> None:
+    for container in containers_of(spec):
+        lifecycle = container.get("lifecycle") or {}
+        handlers = [container.get(name) for name in ("livenessProbe", "readinessProbe", "startupProbe")]
+        for handler in (*handlers, lifecycle.get("postStart"), lifecycle.get("preStop")):
+            for name in ("httpGet", "tcpSocket"):
+                if action := (handler or {}).get(name):
+                    action.pop("host", None)
+
+
 def _default_profile(field: str) -> Callable[[Spec, Wish], None]:
     def edit(spec: Spec, _: Wish) -> None:
         for context in _contexts(spec):
@@ -151,7 +165,7 @@ def _non_root(spec: Spec, wish: Wish) -> None:
     for container in containers_of(spec):
         if (container.get("securityContext") or {}).get("runAsNonRoot") is False:
             container["securityContext"]["runAsNonRoot"] = True
-    if wish.user and "runAsUser" not in spec["securityContext"]:
+    if wish.user and "runAsUser" not in spec["securityContext"] and not is_windows(spec):
         spec["securityContext"]["runAsUser"] = wish.user
 
 
@@ -184,6 +198,11 @@ CHANGES: Mapping[str, Change] = {
         "kubectl get endpointslices -A  # who is served through it",
     ),
     "hostPorts": Change(_no_host_ports, "the port of the node closes: use a Service", "ss -tlnp  # on the node"),
+    "hostProbesAndHostLifecycle": Change(
+        _own_address,
+        "its probes and hooks ask the pod's own address, no longer the host that they named",
+        "ss -tln  # in the container: does it listen there, or on 127.0.0.1 alone",
+    ),
     "appArmorProfile": Change(
         _default_profile("appArmorProfile"), "the runtime's profile forbids writing to /proc and mounting", _LOGS
     ),
@@ -209,3 +228,6 @@ CHANGES: Mapping[str, Change] = {
     ),
 }
 """By upstream's check id."""
+
+LINUX_ALONE = frozenset({"allowPrivilegeEscalation", "capabilities_restricted", "seccompProfile_restricted"})
+"""The controls whose fields the API does not take for Windows, although older policies ask for them."""

@@ -9,7 +9,7 @@ from k8srun.apiservers import server_minor
 from k8srun.errors import InputError
 from k8srun.kinds import NAMESPACE, POD
 from k8srun.pods import TEMPLATE_PATHS, PodTemplate, made_pods, unreadable, workloads
-from k8srun.snapshot import Gap, GapReason, Need, Snapshot
+from k8srun.snapshot import Gap, Need, Snapshot
 from k8srun.workloads.policy import LabelError, LevelVersion, Policy
 from k8srun.workloads.server import server_pod_security
 from k8srun.workloads.standards.evaluate import Failure, evaluate, rules
@@ -108,16 +108,10 @@ def controls(wanted: LevelVersion) -> tuple[str, ...]:
 def unread_in(snapshot: Snapshot, namespace: str) -> tuple[Gap, ...]:
     """What of a namespace's pods and workloads could not be read; empty when all of them were."""
     gaps = dict.fromkeys(gap for kind in _KINDS for gap in snapshot.unmet(Need.objects(kind)))
-    return tuple(gap for gap in gaps if not _leaves_out_others_only(gap, namespace))
+    return tuple(gap for gap in gaps if namespace not in gap.read_in)
 
 
 _KINDS = tuple(kind for kind in TEMPLATE_PATHS if kind.group or kind == POD)
-
-
-def _leaves_out_others_only(gap: Gap, namespace: str) -> bool:
-    """Whether only other namespaces were not read: a source that is limited to some says so of every kind."""
-    limited, _, names = gap.detail.partition("limited to namespaces ")
-    return gap.reason is GapReason.NOT_SUPPLIED and not limited and namespace in names.split(", ")
 
 
 def _posture(snapshot: Snapshot, name: str, found: list[Judged]) -> Posture:

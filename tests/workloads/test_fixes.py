@@ -79,6 +79,15 @@ def test_every_change_says_what_it_may_break_and_how_to_find_out():
     assert all("Find out: " in line for line in risks)
 
 
+def test_an_old_annotation_that_says_what_the_field_will_say_is_in_no_ones_way():
+    item = deployment(spec=BARE)
+    item["spec"]["template"]["metadata"]["annotations"] = {
+        "seccomp.security.alpha.kubernetes.io/pod": "runtime/default"
+    }
+    snapshot = cluster(given_uid(item), namespace())
+    assert hardening_plan(snapshot, find_workload(snapshot, "shop/web"), RESTRICTED).steps
+
+
 def test_what_meets_the_level_is_left_alone():
     spec = pod_spec(container(), {"name": "side", "image": IMAGE})
     plan, after = hardened(spec)
@@ -124,6 +133,26 @@ def test_the_nodes_namespaces_ports_and_sysctls_are_given_up():
     assert "hostNetwork" not in after
 
 
+def test_probes_and_hooks_ask_the_pod_itself():
+    web = {
+        **container(),
+        "livenessProbe": {"httpGet": {"port": 80, "host": "127.0.0.1", "path": "/up"}},
+        "readinessProbe": {"exec": {"command": ["true"]}},
+        "lifecycle": {"preStop": {"tcpSocket": {"port": 80, "host": "10.0.0.1"}}},
+    }
+    _, after = hardened(pod_spec(web))
+    assert violations(after) == ()
+    assert after["containers"][0]["livenessProbe"] == {"httpGet": {"port": 80, "path": "/up"}}
+
+
+def test_a_windows_workload_gets_no_field_that_only_linux_has():
+    spec = {"os": {"name": "windows"}, **BARE}
+    _, after = hardened(spec, user=1000)
+    assert after["securityContext"] == {"runAsNonRoot": True}
+    with pytest.raises(RefusedError, match="allowPrivilegeEscalation"):
+        hardened(spec, LevelVersion(Level.RESTRICTED, Version(24)))
+
+
 def test_a_volume_of_the_node_is_refused_with_what_to_do():
     spec = {**BARE, "volumes": [{"name": "logs", "hostPath": {"path": "/var/log"}}]}
     with pytest.raises(RefusedError, match=r"hostPath.*\n.*PersistentVolumeClaim"):
@@ -136,6 +165,8 @@ def test_what_an_annotation_asks_for_is_refused_rather_than_tried_for_ever():
     snapshot = cluster(given_uid(item), namespace())
     with pytest.raises(RefusedError, match="seccompProfile"):
         hardening_plan(snapshot, find_workload(snapshot, "shop/web"), LevelVersion(Level.BASELINE, Version(18)))
+    with pytest.raises(RefusedError, match="seccompProfile"):  # the API wants field and annotation alike
+        hardening_plan(snapshot, find_workload(snapshot, "shop/web"), RESTRICTED)
 
 
 def test_a_workload_that_meets_the_level_already_is_said_so():

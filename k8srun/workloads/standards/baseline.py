@@ -16,6 +16,8 @@ Judge = Callable[[Subject], Violation | None]
 
 SECCOMP_POD_ANNOTATION = "seccomp.security.alpha.kubernetes.io/pod"
 SECCOMP_ANNOTATION = "container.seccomp.security.alpha.kubernetes.io/"
+RUNTIME_DEFAULTS = frozenset({"runtime/default", "docker/default"})
+"""How the annotations name the runtime's own profile."""
 CONFINED = ("RuntimeDefault", "Localhost")
 """The types of a seccomp or AppArmor profile that confine."""
 
@@ -240,7 +242,7 @@ def seccomp_annotations(subject: Subject) -> Violation | None:
         f"{name}={quote(value)}"
         for name in names
         if (value := subject.annotations.get(name)) is not None
-        and value not in {"runtime/default", "docker/default"}
+        and value not in RUNTIME_DEFAULTS
         and not value.startswith("localhost/")
     )
     if not forbidden:
