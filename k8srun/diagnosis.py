@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from k8srun.findings import Evidence
@@ -92,3 +93,40 @@ class Diagnosis:
     @property
     def confirmed(self) -> tuple[Cause, ...]:
         return tuple(cause for cause in self.causes if cause.status is CauseStatus.CONFIRMED)
+
+
+_OWN = re.compile(r"\bk8srun (?:run|reach|image check) ")
+_ANY_PLACE = re.compile(r" --context (?:CONTEXT|NAME)\b")
+_A_PLACE = re.compile(r" --(?:context|kubeconfig|snapshot|from|host-root|endpoint|lab)\b")
+
+
+def asking(found: Diagnosis, sources: str) -> Diagnosis:
+    """The diagnosis with the commands of k8srun's own asking where this one was asked.
+
+    A domain knows no more than the snapshot; without this its commands would have to be completed before they run.
+
+    Args:
+        sources: the source options as typed (`--lab --incident ca-rebuilt`); empty where a text alone was diagnosed.
+    """
+
+    def place(commands: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_asking(command, sources) for command in commands)
+
+    causes = tuple(
+        replace(
+            cause,
+            fix=cause.fix and replace(cause.fix, commands=place(cause.fix.commands)),
+            look_at=place(cause.look_at),
+        )
+        for cause in found.causes
+    )
+    return replace(found, causes=causes, next=place(found.next))
+
+
+def _asking(command: str, sources: str) -> str:
+    if not _OWN.match(command):
+        return command
+    typed, mark, comment = command.partition("  #")
+    if not _A_PLACE.search(typed):
+        typed += " --context NAME"
+    return (_ANY_PLACE.sub(lambda _match: f" {sources}", typed) if sources else typed) + mark + comment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ import click
 from k8srun.assessment.symptoms import DIAGNOSIS_NEEDS, diagnose_each
 from k8srun.cli.options import console, now_option, output_option, source_options
 from k8srun.codec import document, encode, pretty
-from k8srun.diagnosis import Diagnosis
+from k8srun.diagnosis import Diagnosis, asking
 from k8srun.errors import ExitCode, InputError
 from k8srun.pasted import MAX_TEXT
 from k8srun.snapshot import Need, Snapshot
@@ -88,7 +89,7 @@ def diagnose(
             incomplete = not written
         for found in diagnose_each(messages, snapshot, now):
             incomplete = incomplete or not found.recognised
-            _print(found, output, lines)
+            _print(asking(found, shlex.join(sources.words())), output, lines)
         if said_of_plan:
             click.echo(said_of_plan, err=True)
     context.exit(ExitCode.INCOMPLETE if incomplete else ExitCode.CLEAN)

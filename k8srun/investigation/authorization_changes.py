@@ -46,7 +46,6 @@ class AuthorizationChanges(Questions):
     __slots__ = ()
 
     lab: Lab | None
-    _diagnoses: list[Diagnosis]
 
     def diagnose_refusal(self, error: str = "", request: str = "") -> Diagnosis:
         """The cause of a 403 or a 401."""
@@ -54,8 +53,7 @@ class AuthorizationChanges(Questions):
             found = diagnose_denial(self._denial("", request), Scene(self.snapshot, self.now).authorization)
         else:
             found = diagnose(error or self._symptom, self.snapshot, self.now)
-        self._diagnoses.append(found)
-        return found
+        return self._told(found)
 
     def access_request(self, error: str = "", request: str = "", *, write_to: str = "", why: str = "") -> pd.DataFrame:
         """What was refused to whom, for somebody who may read roles and bindings.

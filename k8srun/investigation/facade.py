@@ -142,9 +142,7 @@ class Investigation(
         """
         if not symptom and self.lab and self.lab.incident:
             symptom = self.lab.symptom
-        found = diagnose(symptom, self.snapshot, self.now, domain)
-        self._diagnoses.append(found)
-        return found
+        return self._told(diagnose(symptom, self.snapshot, self.now, domain))
 
     def evaluate(self, soon_days: int = LEAF_DAYS, ca_soon_days: int = CA_DAYS) -> tuple[CheckResult, ...]:
         """The verdict of every check.

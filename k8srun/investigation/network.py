@@ -53,7 +53,6 @@ class NetworkQuestions(Questions):
     __slots__ = ()
 
     lab: Lab | None
-    _diagnoses: list[Diagnosis]
     _worlds: list[World]
 
     @property
@@ -65,9 +64,7 @@ class NetworkQuestions(Questions):
     def blocked(self, symptom: str = "", source: str = "", destination: str = "", port: str = "") -> Diagnosis:
         """Why a connection fails: from a message, from its two ends, or from both."""
         text, ends = self._connection(symptom, source, destination, port)
-        found = diagnose(self._network, read(text), ends)
-        self._diagnoses.append(found)
-        return found
+        return self._told(diagnose(self._network, read(text), ends))
 
     def allow(self, symptom: str = "", source: str = "", destination: str = "", port: str = "") -> Plan | None:
         """The plan that lets a connection through with the smallest addition; None where nothing has to change.

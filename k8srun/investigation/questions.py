@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 
 from k8srun.checks import Check, CheckResult
+from k8srun.diagnosis import Diagnosis, asking
 from k8srun.snapshot import Snapshot
+from k8srun.sources.options import SourceOptions
 
 
 class Questions(ABC):
@@ -22,6 +25,14 @@ class Questions(ABC):
 
     snapshot: Snapshot
     now: datetime
+
+    _options: SourceOptions
+    _diagnoses: list[Diagnosis]
+
+    def _told(self, found: Diagnosis) -> Diagnosis:
+        """Keep what was found for the record, its commands asking where this run has asked."""
+        self._diagnoses.append(asking(found, shlex.join(self._options.words())))
+        return self._diagnoses[-1]
 
     @abstractmethod
     def evaluated(self, checks: Sequence[Check]) -> tuple[CheckResult, ...]:

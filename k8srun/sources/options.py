@@ -48,6 +48,19 @@ class SourceOptions:
     def live(self) -> bool:
         return bool(self.context or self.kubeconfig)
 
+    def words(self) -> list[str]:
+        """The options as they are typed, to be given once more."""
+        switches = {"--lab": self.lab, "--allow-exec": self.allow_exec, "--secrets": self.secrets}
+        values = [
+            ("--incident", self.incident), ("--snapshot", self.snapshot), ("--kubeconfig", self.kubeconfig),
+            ("--host-root", self.host_root), ("--endpoint", self.endpoint),
+            *(("--from", path) for path in self.from_paths), *(("-n", name) for name in self.namespaces),
+        ]  # fmt: skip
+        words = [name for name, on in switches.items() if on]
+        words += [word for pair in values if pair[1] for word in pair]
+        named = [] if self.context == CURRENT_CONTEXT else [self.context]
+        return [*words, "--context", *named] if self.context else words
+
     def require(self) -> None:
         """Raises InputError, naming the options, when no source was given or when they contradict each other."""
         if not self.given:

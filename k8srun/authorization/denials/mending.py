@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from k8srun.authorization.apiresources import resources
 from k8srun.authorization.denials.case import Case
 from k8srun.authorization.fixes.commands import ADMIN, CLIENT, can_i, quote, role_name
@@ -11,8 +13,6 @@ from k8srun.authorization.model import Role
 from k8srun.authorization.nearmisses import Miss, NearMiss
 from k8srun.diagnosis import Fix
 from k8srun.text import visible
-
-PLAN = "k8srun run grant-access -p request=request.json  # the ways to grant it, by what each gives besides"
 
 
 def send_credentials(case: Case) -> Fix:
@@ -72,7 +72,7 @@ def dangling(case: Case) -> Fix:
         (
             f"kubectl get {binding.kind.lower()} {quote(binding.name)}{where} -o yaml",
             f"kubectl get {binding.role_kind.lower()}s{where if binding.role_kind == 'Role' else ''}",
-            PLAN,
+            _ways(case),
         ),
         ADMIN,
     )
@@ -207,10 +207,15 @@ def grant(case: Case) -> Fix:
     return Fix(
         "If they should be allowed to, grant exactly this: "
         + "; ".join(visible(str(one), limit=200) for one in wanted),
-        (*grant_commands(case.identity, wanted, name), PLAN),
+        (*grant_commands(case.identity, wanted, name), _ways(case)),
         ADMIN,
     )
 
 
 def _miss(case: Case, kind: Miss) -> NearMiss | None:
     return next((miss for miss in case.misses if miss.kind is kind), None)
+
+
+def _ways(case: Case) -> str:
+    error = shlex.quote(visible(case.denial.message, limit=2000))
+    return f"k8srun run grant-access -p error={error}  # the ways to grant it, by what each gives besides"
