@@ -86,7 +86,8 @@ _ANY = {Area.OBJECTS: "objects of any kind", Area.HOST: "host files of any topic
 class Gap:
     """What could not be read. `what` as in `Need`; `*` when it is not known which kind or topic is affected.
 
-    `where` is the URL path, file and line, or address; `detail` is the reason in the words of who refused.
+    `where` is the URL path, file and line, or address; `detail` is the reason in the words of who refused. `read_in`
+    are the namespaces in which everything was read all the same, of a source that was limited to them.
     """
 
     area: Area
@@ -94,6 +95,7 @@ class Gap:
     reason: GapReason
     detail: str = ""
     where: str = ""
+    read_in: tuple[str, ...] = ()
 
     def touches(self, need: Need) -> bool:
         """Whether an answer that rests on `need` is incomplete because of this gap."""

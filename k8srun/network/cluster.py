@@ -153,17 +153,11 @@ def _blocks(policies: tuple[Policy, ...]) -> Iterator[Addresses]:
                 yield from (peer for peer in rule.peers or () if isinstance(peer, Addresses))
 
 
-def _leaves_out_others_only(gap: Gap, pods: tuple[Pod, ...]) -> bool:
-    """Whether only the policies of namespaces were not read in which none of these pods is: none can be about them."""
-    limited, _, names = gap.detail.partition("limited to namespaces ")
-    read = set(names.split(", "))
-    return gap.reason is GapReason.NOT_SUPPLIED and not limited and all(pod.namespace in read for pod in pods)
-
-
 def _doubts(snapshot: Snapshot, pods: tuple[Pod, ...]) -> Iterator[str]:
     """A policy that was not read may forbid what is allowed, and allow what is forbidden."""
     gaps = snapshot.unmet(Need.objects(NETWORK_POLICY))
-    yield from (str(gap) for gap in gaps if not _leaves_out_others_only(gap, pods))
+    # Policies of namespaces in which none of these pods is cannot be about them.
+    yield from (str(gap) for gap in gaps if not gap.read_in or any(pod.namespace not in gap.read_in for pod in pods))
     for kind in CLUSTER_POLICIES:
         # Few clusters serve these kinds: that nobody gave them is no doubt, that they were refused is.
         yield from (str(gap) for gap in snapshot.unmet(Need.objects(kind)) if gap.reason is not GapReason.NOT_SUPPLIED)

@@ -98,7 +98,8 @@ def _gaps(resource: Resource, listings: Sequence[Listing], namespaces: Sequence[
 
 
 def _limited(kind: Kind, namespaces: Sequence[str]) -> Gap:
-    return Gap(Area.OBJECTS, str(kind), GapReason.NOT_SUPPLIED, f"limited to namespaces {', '.join(namespaces)}")
+    detail = f"limited to namespaces {', '.join(namespaces)}"
+    return Gap(Area.OBJECTS, str(kind), GapReason.NOT_SUPPLIED, detail, read_in=tuple(namespaces))
 
 
 def _named(client: ReadOnlyClient, namespaces: Sequence[str]) -> Collected:

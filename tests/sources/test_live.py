@@ -417,6 +417,7 @@ class TestPermissions:
             ("Namespace", "limited to namespaces shop, pay"),
             ("Namespace", "404 Not Found: the server could not find the requested resource"),
         ]
+        assert [gap.read_in for gap in snapshot.gaps] == [("shop", "pay"), (), ("shop", "pay"), ()]
         assert snapshot.unmet(Need.objects(NODE)) == ()
 
     @pytest.mark.parametrize("name", ["Shop", "../secrets", "a/b", "", "a" * 64])
