@@ -79,7 +79,7 @@ def send(connection: HTTPConnection, request: Request, until: float) -> None:
         Retry, ReadError: it failed. The connection is closed.
     """
     try:
-        with _bounded(connection, until):
+        with bounded(connection, until):
             if connection.is_closed:
                 connection.timeout = min(_CONNECT_SECONDS, _left(until))
                 connection.connect()
@@ -104,7 +104,7 @@ def receive(connection: HTTPConnection, request: Request, until: float) -> bytes
     """
     whole = False
     try:
-        with _bounded(connection, until):
+        with bounded(connection, until):
             connection.timeout = _left(until)
             response = connection.getresponse()
             body = _read(response, request.where, until)
@@ -119,7 +119,7 @@ def receive(connection: HTTPConnection, request: Request, until: float) -> bytes
 
 
 @contextmanager
-def _bounded(connection: HTTPConnection, until: float) -> Iterator[None]:
+def bounded(connection: HTTPConnection, until: float) -> Iterator[None]:
     """Cut the connection when the time is over: a socket's own timeout begins anew with every byte that trickles in."""
     dialed = connection.sock  # the library forgets it once it knows that the server will close
     timer = threading.Timer(_left(until), lambda: cut(connection, dialed))

@@ -16,7 +16,7 @@ from k8srun import __version__
 from k8srun.scrub import scrub
 from k8srun.snapshot import GapReason
 from k8srun.sources.connection import Connection, Server
-from k8srun.sources.exchange import Request, Retry, send
+from k8srun.sources.exchange import Request, Retry, bounded, send
 from k8srun.sources.failure import ReadError
 from k8srun.sources.proxy import environment_proxy
 from k8srun.sources.registry.answers import PullCause, Step
@@ -105,20 +105,21 @@ class Wire:
             connection.close()
 
     def _received(self, connection: HTTPConnection, url: str, until: float) -> Answer:
+        parts, size = [], 0
         try:
-            response = connection.getresponse()
-            parts, size = [], 0
-            while part := response.read1(64 * 1024):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_BYTES or time.monotonic() > until:
-                    why = f"over {MAX_BYTES} bytes" if size > MAX_BYTES else "not whole in time"
-                    raise Unanswered(Step.MANIFEST, PullCause.REGISTRY_ERROR, f"the answer of {_place(url)} is {why}")
+            with bounded(connection, until):
+                response = connection.getresponse()
+                while part := response.read1(64 * 1024):
+                    parts.append(part)
+                    size += len(part)
+                    if size > MAX_BYTES or time.monotonic() > until:
+                        break
+            if size > MAX_BYTES or time.monotonic() > until:
+                why = f"over {MAX_BYTES} bytes" if size > MAX_BYTES else "not whole in time"
+                raise Unanswered(Step.MANIFEST, PullCause.REGISTRY_ERROR, f"the answer of {_place(url)} is {why}")
             return Answer(response.status, response.headers, b"".join(parts), url)
-        except TimeoutError:
-            raise Unanswered(Step.CONNECT, PullCause.TIMEOUT, f"{_place(url)} gave no answer in time") from None
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            if isinstance(error, urllib3.exceptions.TimeoutError):
+            if isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError) or time.monotonic() >= until:
                 raise Unanswered(Step.CONNECT, PullCause.TIMEOUT, f"{_place(url)} gave no answer in time") from None
             detail = f"{_place(url)} ended the connection without a whole answer"
             raise Unanswered(Step.CONNECT, PullCause.UNREACHABLE, detail) from None
