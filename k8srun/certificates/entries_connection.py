@@ -60,7 +60,7 @@ _FILES: tuple[Entry, ...] = (
             r"unable to (?:parse bytes as PEM block|load root certificates)",
             r"data does not contain any valid (?:RSA or ECDSA )?(?:certificates?|private keys?)",
             r"(?:PEM_read_bio|PEM routines)[^\n]*no start line|\bPEM lib\b|NO_CERTIFICATE_OR_CRL_FOUND",
-            r"illegal base64 data at input byte",
+            r"^(?![^\n]*cannot be handled as)[^\n]*illegal base64 data at input byte",  # not that of a manifest
             r"(?:unable to read|open) (?P<file>\S+\.(?:crt|key|pem|cert))[^\n]*no such file or directory",
             r"stat (?P<file>\S+\.(?:crt|key|pem|cert)): no such file",
         ),
@@ -234,7 +234,7 @@ _NOT_TLS: tuple[Entry, ...] = (
         spellings(
             r"server gave HTTP response to HTTPS client",
             r"first record does not look like a TLS handshake|unsupported or unrecognized SSL message",
-            r"WRONG_VERSION_NUMBER|\bwrong version number\b|packet length too long|HTTP_REQUEST\b",
+            r"WRONG_VERSION_NUMBER|:\s?wrong version number\b|packet length too long|SSL: HTTP_REQUEST\]",
         ),
         Party.NONE,
         Stage.CONNECTION,
@@ -259,7 +259,7 @@ _NOT_TLS: tuple[Entry, ...] = (
         ("protocol-version", "proxy-answered"),
         spellings(
             r"protocol version not supported|server selected unsupported protocol version",
-            r"unsupported protocol\b|alert:? protocol[ _]version|no supported versions satisfy MinVersion",
+            r"(?:routines|_ssl)[^\n]*unsupported protocol\b|alert:? protocol[ _]version|no supported versions satisfy",
             r"UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|NO_PROTOCOLS_AVAILABLE",
             r"client offered only unsupported versions|NO_SHARED_CIPHER|no cipher suite supported by both",
         ),

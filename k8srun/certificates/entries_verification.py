@@ -127,6 +127,7 @@ _DATES: tuple[Entry, ...] = (
         ("clock-skew", "certificate-not-yet-valid", "client-certificate-not-yet-valid"),
         spellings(
             rf"certificate has expired or is not yet valid: current time {_TIME} is before {_BOUND}",
+            r"certificate has expired or is not yet valid: current time \S+ is before",
             r"certificate is not yet valid|CERT_NOT_YET_VALID|CertificateNotYetValidException",
             openssl(9),
         ),
@@ -141,6 +142,7 @@ _DATES: tuple[Entry, ...] = (
         _EXPIRY_CAUSES,
         spellings(
             rf"certificate has expired or is not yet valid: current time {_TIME} is after {_BOUND}",
+            r"certificate has expired or is not yet valid: current time \S+ is after",
             r"certificate has expired(?! or )|CERT_HAS_EXPIRED|CertificateExpiredException",
             openssl(10),
         ),

@@ -75,11 +75,13 @@ def read(text: str) -> Symptom | None:
 
     Reads at most the first 4 MiB. Never raises on any text.
     """
-    plain = normalized(text)
+    plain = normalized(text).replace("''", "'")  # as YAML quotes it
     found = list(_symptoms(_logical_lines(plain)))
     if not found:
         # A terminal or a chat has wrapped the message: take what there is as one line.
-        found = list(_symptoms(_windows(" ".join(plain[: 4 * _MAX_LINE].split()))))
+        words = plain[: 4 * _MAX_LINE].split("\n")
+        found = list(_symptoms(_windows(" ".join(" ".join(words).split()))))
+        found = found or list(_symptoms(_windows("".join(words))))
     if not found:
         return None
     chosen = min(found, key=_rank)

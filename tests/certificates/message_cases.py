@@ -195,4 +195,10 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("tls: server sent certificate containing RSA key larger than 8192 bits", "x509-refused", {}),
     ("curl: (77) error setting certificate verify locations: CAfile: /x/ca.crt CApath: none", "tls-no-pem", {}),
     ("curl: (60) Peer's Certificate issuer is not recognized.", "x509-unknown-authority", {}),
+    # Cut off, broken in the middle of a word, quoted as YAML does
+    ("x509: certificate has expired or is not yet valid: current time 2026-02-01T01:02:03Z is after 2026-01", "x509-expired", {}),
+    ("x509: certificate has expired or is not yet valid: current time 2026-02-01T01:02:03Z is before 2026-", "x509-not-yet-valid", {}),
+    ("tls: failed to verify certificate: x509: certificate signed by unkn\nown authority", "x509-unknown-authority", {}),
+    ("message: 'Get \"https://10.0.0.5:10250/x\": x509: cannot validate certificate for 10.0.0.5 because it doesn''t contain any IP SANs'",
+     "x509-no-ip-sans", {"wanted": "10.0.0.5"}),
 ]  # fmt: skip

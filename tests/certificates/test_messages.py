@@ -146,6 +146,11 @@ def test_of_equal_messages_the_first_is_taken():
         "pull access denied, repository does not exist or may require 'docker login'",
         "kubectl get certificates",
         "the certificate of attendance was issued and the key handed over",
+        'Get "ftp://x": unsupported protocol scheme "ftp"',
+        "wrong version number in package.json",
+        "Hostname mismatch in the config",
+        "HTTP_REQUEST_TIMEOUT=30, HTTP_REQUEST received",
+        'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 4',
     ],
 )
 def test_what_is_no_certificate_error_is_not_taken_for_one(text):
