@@ -113,7 +113,7 @@ class Authorization:
                 grant, dangling = self.rbac.ask(identity, request)
                 if grant is not None:
                     allowed = None if unknown else True
-                    return Decision(allowed, False, grant.reason, "RBAC", grant, tuple(unknown), _warnings(request))
+                    return Decision(allowed, False, grant.reason, "RBAC", grant, tuple(unknown), warnings_of(request))
                 reason = self._missing(dangling) if dangling else ""
             elif authorizer.type == "Webhook":
                 unknown.append(f"{authorizer}: it was not asked")
@@ -177,7 +177,7 @@ def _allowed(authorizer: Authorizer, identity: Identity, request: Attributes) ->
     return "", ""
 
 
-def _warnings(request: Attributes) -> tuple[str, ...]:
+def warnings_of(request: Attributes) -> tuple[str, ...]:
     """What makes a yes empty: the request is allowed, and there is none like it."""
     known = builtin_resource(request.group, request.resource) if request.path is None else None
     if known is None:

@@ -16,7 +16,7 @@ from k8srun.authorization.attributes import (
     Attributes,
     Identity,
 )
-from k8srun.authorization.chain import Authorization
+from k8srun.authorization.chain import Authorization, warnings_of
 from k8srun.authorization.matching import allows
 from k8srun.authorization.model import ALL, Grant, Role, Rule, Subject
 from k8srun.authorization.rbac import Rbac, RoleKey
@@ -57,11 +57,13 @@ class WhoCan:
     Attributes:
         holders: users, groups and ServiceAccounts, system:masters first, then in the order of their names.
         unknown: why there may be more; empty when these are all.
+        warnings: why there is no such request, although somebody may make it.
     """
 
     request: Attributes
     holders: tuple[Holder, ...]
     unknown: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def who_can(
     unknown = [*authorization.incomplete(None if anywhere else request.namespace), *authorization.unasked]
     for entry in authorization.eks.entries if authorization.eks else ():
         unknown += authorization.eks.unknown(Identity(entry.user), request) if authorization.eks else ()
-    return WhoCan(request, (*holders, *_outside_rbac(authorization, request)), tuple(dict.fromkeys(unknown)))
+    everybody = (*holders, *_outside_rbac(authorization, request))
+    return WhoCan(request, everybody, tuple(dict.fromkeys(unknown)), warnings_of(request))
 
 
 def meaning(subject: Subject) -> str:

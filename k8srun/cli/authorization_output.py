@@ -46,8 +46,7 @@ def print_decision(
         _line(out, decision.reason or f"by {decision.authorizer}")
     for miss in misses:
         _line(out, f"near miss: {miss.message}")
-    for warning in decision.warnings:
-        _line(out, f"warning: {warning}", style="yellow")
+    _print_warnings(out, decision.warnings)
     _print_unknown(out, decision.unknown)
 
 
@@ -60,6 +59,7 @@ def print_holders(out: Console, output: str, found: WhoCan, *, anywhere: bool = 
             for where, way in _ways(holder)
         ]
         _csv(("kind", "namespace", "name", "holds_in", "by", "workloads"), rows)
+        _print_warnings(console(stderr=True), found.warnings)
         _print_unknown(console(stderr=True), found.unknown)
         return
     asked = (
@@ -74,6 +74,7 @@ def print_holders(out: Console, output: str, found: WhoCan, *, anywhere: bool = 
         cells = (f"{holder.subject}{meaning}", "\n".join((*ways[:_WAYS], *more)), "\n".join(holder.workloads))
         table.add_row(*(visible(cell, limit=4000, keep_newlines=True) for cell in cells))
     out.print(table)
+    _print_warnings(out, found.warnings)
     _print_unknown(out, found.unknown)
 
 
@@ -124,6 +125,11 @@ def print_matrix(out: Console, output: str, matrix: AccessMatrix) -> None:
         table.add_row(visible(subject, limit=300), resource, *(marks[answer] for answer in answers))
     out.print(table if rows else "no binding names anybody")
     _print_unknown(out, unknown)
+
+
+def _print_warnings(out: Console, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        _line(out, f"warning: {warning}", style="yellow")
 
 
 def _print_unknown(out: Console, unknown: Iterable[str]) -> None:

@@ -74,4 +74,5 @@ def _document(found: WhoCan) -> dict[str, object]:
         "request": request_document(found.request),
         "holders": holders,
         "unknown": list(found.unknown),
+        "warnings": list(found.warnings),
     }

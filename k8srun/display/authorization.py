@@ -48,7 +48,9 @@ def holders(found: WhoCan) -> pd.DataFrame:
         for grant in (holder.grants or (None,))
     ]
     rows += [
-        {"Who": "perhaps others", "By": reason, "Role": "", "Who that is": "", "Runs": ""} for reason in found.unknown
+        {"Who": who, "By": why, "Role": "", "Who that is": "", "Runs": ""}
+        for who, reasons in (("to know", found.warnings), ("perhaps others", found.unknown))
+        for why in reasons
     ]
     return frame(rows, _HOLDERS)
 

@@ -191,6 +191,13 @@ def test_who_can_lists_holders_and_what_runs_as_them(file):
     assert answer["holders"][1]["workloads"] == ["Pod shop/web-0"]
 
 
+def test_who_can_with_a_name_behind_the_slash_warns_that_it_is_no_subresource(file):
+    asked = ("who-can", "get", "pods/web-0", "-n", "shop", "--snapshot", file)
+    (warning,) = json.loads(invoke(*asked, "-o", "json").stdout)["warnings"]
+    assert "no subresource web-0" in warning
+    assert warning in invoke(*asked).stdout
+
+
 def test_permissions_of_lists_rules_with_their_bindings(file):
     answer = json.loads(invoke("permissions-of", "jane", "--snapshot", file, "-o", "json").stdout)
 

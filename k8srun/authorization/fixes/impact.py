@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from k8srun.authorization.attributes import ANONYMOUS, UNAUTHENTICATED, Identity
 from k8srun.authorization.chain import Authorization
 from k8srun.authorization.changes import PermissionChange, permission_changes
 from k8srun.authorization.dangers import Danger, dangers_of, is_everything
-from k8srun.authorization.fixes.after import after
+from k8srun.authorization.fixes.after import RBAC_KINDS, after
 from k8srun.authorization.model import Grant, Rule
 from k8srun.authorization.paths import AttackPath, AttackPaths, attack_paths
 from k8srun.authorization.whocan import account_of, meaning
 from k8srun.findings import Severity
-from k8srun.plan import Step
+from k8srun.plan import Plan, Step
 from k8srun.pods import workloads
 from k8srun.snapshot import Snapshot
 from k8srun.text import plural, visible
@@ -21,6 +22,11 @@ from k8srun.text import plural, visible
 _MOST = 20
 _NAMED = 6
 _READS = frozenset({"get", "list", "watch"})
+_COMPUTED = re.compile(
+    r"(critical|high|medium|low): (.* can then |everybody who can reach the API server gains|a new way to )"
+    r"|.* (gains|loses)( in namespace \S+| in the whole cluster): |As .* runs \d+ workload|Not known: "
+)
+"""How the sentences begin that `impact` makes of what is there."""
 
 
 def impact(steps: Sequence[Step], snapshot: Snapshot) -> tuple[str, ...]:
@@ -35,6 +41,17 @@ def impact(steps: Sequence[Step], snapshot: Snapshot) -> tuple[str, ...]:
         *(f"Not known: {reason}." for reason in found.unknown),
     ]
     return tuple(dict.fromkeys(visible(line, limit=500) for line in lines))
+
+
+def concerns(plan: Plan) -> bool:
+    """Whether a plan changes who may do what."""
+    return any(step.target is not None and step.target.of_kind in RBAC_KINDS for step in plan.steps)
+
+
+def impact_again(snapshot: Snapshot, plan: Plan) -> tuple[str, ...]:
+    """The impact of a plan on the cluster as it is now, with what else the plan says."""
+    kept = (line for line in plan.impact if not _COMPUTED.match(line))
+    return tuple(dict.fromkeys((*impact(plan.steps, snapshot), *kept)))
 
 
 def new_paths(old: AttackPaths, new: Authorization) -> tuple[AttackPath, ...]:
