@@ -156,7 +156,8 @@ def _view(plan: Plan, target: Target, entries: Iterable[Entry], options: Options
     }
     examination = Examination(plan, target, run, identity.simulated, options.by_hand, missing)
     examined = [examination.step(number) for number in range(1, len(plan.steps) + 1)]
-    stated = plan.impact if options.impact is None else options.impact(plan)
+    # A cluster that does not answer gets no confirmation: what the plan says is enough to be shown.
+    stated = options.impact(plan) if options.impact and identity.uid else plan.impact
     impact = tuple(dict.fromkeys([*stated, *(line for step in examined for line in step.effects)]))
     basis = gate.Basis(
         cluster=identity.uid,

@@ -17,9 +17,8 @@ from k8srun.apply.local import LocalTarget
 from k8srun.apply.opening import live_target
 from k8srun.apply.signing import Signer
 from k8srun.assessment.checks import CHECKS
+from k8srun.assessment.impact import impact_again
 from k8srun.errors import InputError
-from k8srun.network.fixes_impact import concerns, impact_again
-from k8srun.network.needs import NEEDS
 from k8srun.plan import Plan
 from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.options import CURRENT_CONTEXT, SourceOptions
@@ -73,8 +72,8 @@ class Place:
         return collect(sources, needs=needs, now=datetime.now(UTC))
 
     def impact(self, plan: Plan) -> tuple[str, ...]:
-        """What a plan brings about as the cluster is now; what it says itself where nothing can be computed."""
-        return impact_again(self.snapshot(NEEDS), plan) if concerns(plan) else plan.impact
+        """What a plan brings about as the cluster is now."""
+        return impact_again(plan, self.snapshot)
 
     def _live(self) -> SourceOptions:
         return SourceOptions(context=self.context, kubeconfig=self.kubeconfig, allow_exec=self.allow_exec)

@@ -10,7 +10,7 @@ from k8srun.cli.plan import plan as command
 from k8srun.errors import ExitCode, RefusedError
 from k8srun.plan import Question
 from k8srun.planfile import plan_text
-from tests.apply.clusters import RBAC, config_map, observed, plan_of, read, role
+from tests.apply.clusters import RBAC, binding, config_map, observed, plan_of, read, role
 
 
 @pytest.fixture
@@ -54,6 +54,29 @@ def test_a_plan_that_does_not_do_what_it_is_for_says_so_and_exits_with_3(control
     back = run("undo", "fix.json").rstrip().split()[-1]
     run("undo", "fix.json", "--confirm", back)
     assert read(control_plane, f"/apis/{RBAC}/v1/namespaces/{namespace}/roles/reader") is None
+
+
+def test_a_role_that_is_widened_after_the_preview_changes_what_its_binding_brings_about(
+    control_plane, namespace, run, admin, tmp_path
+):
+    roles = f"/apis/{RBAC}/v1/namespaces/{namespace}/roles"
+    control_plane.create(roles, role(namespace))
+    plan = plan_of(admin, steps.create(binding(namespace), "jane must read pods"), impact=("Needed until May.",))
+    (tmp_path / "grant.json").write_text(plan_text(plan))
+    previewed = run("preview", "grant.json")
+    assert f"User jane gains in namespace {namespace}: get pods." in previewed
+    assert "Needed until May." in previewed
+
+    wider = [
+        {"op": "add", "path": "/rules/-", "value": {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}}
+    ]
+    status, _answer = control_plane.request(
+        "PATCH", f"{roles}/reader", wider, content_type="application/json-patch+json"
+    )
+    assert status == 200
+    with pytest.raises(RefusedError, match="its impact is not what was shown"):
+        run("apply", "grant.json", "--confirm", previewed.rstrip().split()[-1])
+    assert "User jane can then read Secrets" in run("preview", "grant.json")
 
 
 def test_a_server_that_does_not_answer_leaves_a_preview_without_a_confirmation(control_plane, run, tmp_path):
