@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 
@@ -27,7 +28,8 @@ def load_report_meanwhile() -> None:
 
 
 def _prepare_report() -> None:
-    with collector_paused():
+    # What fails here fails again when the report is written, and is said then.
+    with collector_paused(), suppress(Exception):
         from k8srun.report.html import prepare  # noqa: PLC0415 - slow to load, and the run is to begin at once
 
         prepare()
