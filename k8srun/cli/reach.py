@@ -100,7 +100,7 @@ def _each(world: World, lines: Iterator[bytes], where: str) -> ExitCode:
 def _probe(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not isinstance(value.get("from"), str) or not isinstance(value.get("to"), str):
         raise InputError("is no probe", do='Write {"from": "shop/web", "to": "shop/cart", "port": 8080}.')
-    port, protocol = value.get("port", ""), value.get("protocol", "")
+    port, protocol = ("" if value.get(name) is None else value[name] for name in ("port", "protocol"))
     if not isinstance(port, str | int) or isinstance(port, bool) or not isinstance(protocol, str):
         raise InputError("port is neither a number nor a name, or protocol is no string", do="Write 5432 and TCP.")
     return {"from": value["from"], "to": value["to"], "port": f"{port}/{protocol}" if protocol else str(port)}

@@ -74,6 +74,14 @@ def test_probes_are_answered_line_by_line_and_a_bad_line_loses_nothing(cli, tmp_
     assert code == 2
 
 
+def test_a_probe_without_port_asks_for_the_only_one_whether_it_is_left_out_or_null(cli):
+    probes = (
+        '{"from": "shop/web", "to": "shop/db"}\n{"from": "shop/web", "to": "shop/db", "port": null, "protocol": null}\n'
+    )
+    code, out, _ = cli(reach, "--probes", "-", stdin=probes)
+    assert (code, [json.loads(line)["port"] for line in out.splitlines()]) == (0, [5432, 5432])
+
+
 def test_the_table_names_the_culprit_and_the_field_that_failed(cli):
     rule = policy(
         "shop/db",
