@@ -46,7 +46,8 @@ _MARKED = "a byte order mark stands before BEGIN: Kubernetes passes over the blo
 _HEADED = "lines with a colon stand below BEGIN: Kubernetes passes over such a certificate"
 _LABELLED = "a certificate that is not labelled CERTIFICATE: Kubernetes passes over it"
 _ENCRYPTED = "encrypted with a passphrase: which certificate it belongs to cannot be told"
-_SEQUENCE = 0x30
+_SEQUENCE, _BITS = 0x30, 0x03
+_JAVA_KEYSTORE = b"\xfe\xed\xfe\xed"
 _UNREADABLE_KEY = "malformed or unsupported private key"
 
 
@@ -105,6 +106,8 @@ def _not_pem(data: bytes) -> str:
         return "empty"
     if head.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "an HTML or XML page, not PEM (an error page saved in its place?)"
+    if data.startswith(_JAVA_KEYSTORE):
+        return "a Java keystore: turn it into PKCS #12 (keytool -importkeystore -deststoretype pkcs12)"
     if data[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
         return "text in UTF-16, not PEM: save it as UTF-8"
     if _is_base64_of_pem(data):
@@ -179,8 +182,10 @@ def _read_der(label: str, der: bytes, line: int) -> PemBlock:
 
 
 def _is_whole(der: bytes) -> bool:
+    """Whether it has the form of a certificate: what is signed, the algorithm, the signature."""
     try:
-        return [tag for tag, *_ in elements(der)] == [_SEQUENCE]
+        ((tag, *content),) = elements(der)
+        return [tag, *(inner for inner, *_ in elements(der, *content))] == [_SEQUENCE, _SEQUENCE, _SEQUENCE, _BITS]
     except ValueError:
         return False
 

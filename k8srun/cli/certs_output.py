@@ -177,9 +177,11 @@ def print_contents(
         what = (
             f"belongs to {_shortened(belongs)}" if belongs else item.block.error or "no certificate here is made for it"
         )
-        out.print(f"\nPrivate key {visible(item.block.key_type)}, {_where(item)}: {visible(what)}", soft_wrap=True)
+        kind = f" {visible(item.block.key_type)}" if item.block.key_type else ""
+        out.print(f"\nPrivate key{kind}, {_where(item)}: {visible(what)}", soft_wrap=True)
     for item in contents.others:
-        out.print(f"\n{visible(item.block.label)} {visible(item.block.key_type)}, {_where(item)}", soft_wrap=True)
+        kind = f" {visible(item.block.key_type)}" if item.block.key_type else ""
+        out.print(f"\n{visible(item.block.label)}{kind}, {_where(item)}", soft_wrap=True)
     for item in contents.broken:
         what = item.block.label or "content"
         out.print(f"\nCannot be read: {what}, {_where(item)}: {visible(item.block.error)}", style="red", soft_wrap=True)

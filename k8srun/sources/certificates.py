@@ -135,14 +135,18 @@ def _kubeconfig_file(data: bytes, where: str, base: Path | None) -> HostFile:
 def _der(data: bytes) -> tuple[PemBlock, ...]:
     """A certificate, or a private key that is not encrypted."""
     blocks = read_pem(data)
-    if not blocks[0].error:
+    if blocks[0].error in {"", UNDECIDED}:
         return blocks
     try:
         key = serialization.load_der_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The library's message is dropped on purpose: it may quote bytes of the key.
         missing = _missing(data)
-        error = f"truncated: {missing} bytes are missing" if missing > 0 else "binary, and no certificate or key in DER"
+        error = "binary, and no certificate or key in DER that is not encrypted"
+        if missing:
+            error = (
+                f"truncated: {missing} bytes are missing" if missing > 0 else f"{-missing} bytes follow the DER in it"
+            )
         return blocks if blocks[0].der else (PemBlock("", error=error),)
     return (_key_block(key),)
 

@@ -252,6 +252,8 @@ def test_standard_input_is_read(folder):
     (b"A" * 10_000_000, "no PEM block found"),
     (b"\x30\x82" + b"A" * 100, "truncated: 16607 bytes are missing"),
     (b"\x30\x03\x02\x01\x05", "binary, and no certificate or key in DER"),
+    (CA.der() + b"more", "4 bytes follow the DER in it"),
+    (b"\xfe\xed\xfe\xed\0\0\0\x02", "a Java keystore: turn it into PKCS #12"),
     (b"A" * (16 * 1024 * 1024 + 1), "larger than 16 MiB"),
     (pem(CA)[:300].encode(), "line 1: truncated: no END line"),
     (pem(CA).encode().replace(b"M", b"!", 3), "line 1: not valid base64"),
@@ -387,17 +389,18 @@ def test_what_cannot_be_told_is_unknown_with_exit_code_3(folder):
     assert "cannot be read in full" in found["message"]
 
 
-@pytest.mark.parametrize(("leaf", "roots", "between", "name", "verdict"), [
-    ("odd.crt", "ca.crt", "ca.crt", "", "unknown"),
-    ("odd-behind.crt", "ca.crt", "ca.crt", "", "unknown"),
-    ("server.crt", "odd.crt", "odd.crt", "", "unknown"),
-    ("server.crt", "rebuilt-and-odd.crt", "ca.crt", "", "unknown"),
-    ("server.crt", "rebuilt-and-odd.crt", "ca.crt", "other.example", "invalid"),
-    ("server.crt", "ca.crt", "odd.crt", "", "ok"),
-    ("server.crt", "rebuilt.crt", "ca.crt", "", "invalid"),
+@pytest.mark.parametrize(("files", "name", "verdict"), [
+    ("odd.crt ca.crt ca.crt", "", "unknown"),
+    ("odd.der ca.crt ca.crt", "", "unknown"),
+    ("odd-behind.crt ca.crt ca.crt", "", "unknown"),
+    ("server.crt odd.crt odd.crt", "", "unknown"),
+    ("server.crt rebuilt-and-odd.crt ca.crt", "", "unknown"),
+    ("server.crt rebuilt-and-odd.crt ca.crt", "other.example", "invalid"),
+    ("server.crt ca.crt odd.crt", "", "ok"),
+    ("server.crt rebuilt.crt ca.crt", "", "invalid"),
 ])  # fmt: skip
 def test_a_certificate_that_the_library_refuses_and_go_may_take_leaves_open_what_hangs_on_it(
-    folder, leaf, roots, between, name, verdict
+    folder, files, name, verdict
 ):
     odd = authority("kubernetes", key("P-256", 10))
     odd.extend("1.2.3.4", b"x", False)  # a default that is written out, which Go reads and the library does not
@@ -408,6 +411,8 @@ def test_a_certificate_that_the_library_refuses_and_go_may_take_leaves_open_what
         "rebuilt.crt": pem(REBUILT),
     }.items():
         Path(path).write_text(content)
+    Path("odd.der").write_bytes(odd.der())
+    leaf, roots, between = files.split()
     asked = ("verify", leaf, "--roots", roots, "--intermediates", between, "--name", name, "-o", "json")
     result = invoke(*asked)
     found = json.loads(result.stdout)
