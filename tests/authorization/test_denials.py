@@ -180,6 +180,20 @@ def test_the_api_servers_log_tells_why_a_token_was_refused(said):
     assert said in found.reason
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("╷\n│ Error: Unauthorized\n│ \n│   with kubernetes_namespace.x,\n╵", ""),
+        ("ApiException: (401)\\nReason: Unauthorized\\nHTTP response headers", ""),
+        ('Unable to connect to the server: failed to refresh token: oauth2: "invalid_grant"',
+         'failed to refresh token: oauth2: "invalid_grant"'),
+    ],
+)  # fmt: skip
+def test_a_401_is_read_out_of_what_clients_print_of_it(text, said):
+    found = read(text)
+    assert (found.kind, found.reason) == (DenialKind.UNAUTHENTICATED, said)
+
+
 def test_an_audit_event_gives_groups_and_request_whole():
     event = {
         "kind": "Event", "apiVersion": "audit.k8s.io/v1", "verb": "list", "requestURI": "/api/v1/namespaces/shop/pods",
@@ -209,7 +223,7 @@ def test_a_log_of_megabytes_is_read():
 @pytest.mark.parametrize(
     "text",
     ["", "nothing here", "x509: certificate signed by unknown authority", "dial tcp 10.0.0.1:443: i/o timeout",
-     "Permission denied (publickey).", "which is forbidden: yes"],
+     "Permission denied (publickey).", "which is forbidden: yes", "daemon: Error response: unauthorized: Unauthorized"],
 )  # fmt: skip
 def test_other_texts_hold_no_denial(text):
     assert read(text) is None

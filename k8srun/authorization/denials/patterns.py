@@ -108,8 +108,9 @@ _PATTERNS = (
         r"|the server has asked for the client to provide credentials"
         r"|Unable to authenticate the request\"? err=(?P<reason2>[^\n]*)"
         r"|(?:error|reason|message|server|body|code|[Ff]ailed)[^\n]{0,60}\bUnauthorized\b"
+        r"|\b(?:Error|Reason|Message): Unauthorized\b"
         r"|^\s*Unauthorized\s*$|\b401 Unauthorized\b"
-        r"|(?P<reason3>getting credentials: [^\n]*)",
+        r"|(?P<reason3>(?:getting credentials|failed to refresh token): [^\n]*)",
     ),
 )
 

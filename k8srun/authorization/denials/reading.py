@@ -19,7 +19,8 @@ from k8srun.text import visible
 
 # A text without any of these holds no refusal; it spares the patterns a log of megabytes.
 _TRIGGER = re.compile(
-    r"forbidden|cannot|denied|unauthorized|logged in|credentials|authenticate|not allowed|access|permission|Security",
+    r"forbidden|cannot|denied|unauthorized|logged in|credentials|authenticate|refresh token|not allowed|access"
+    r"|permission|Security",
     re.IGNORECASE,
 )
 _WINDOW = 16 * 1024

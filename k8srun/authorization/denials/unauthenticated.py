@@ -139,7 +139,10 @@ def client_certificate(case: Case) -> Judgement:
 
 
 def exec_plugin(case: Case) -> Judgement:
-    said = said_in(case, r"getting credentials: |exec plugin|executable .* (?:not found|failed with exit code)")
+    said = said_in(
+        case,
+        r"getting credentials: |failed to refresh token|exec plugin|executable .* (?:not found|failed with exit code)",
+    )
     if said:
         return said
     user = user_of(case)
