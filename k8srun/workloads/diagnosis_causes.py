@@ -84,6 +84,12 @@ CAUSES: dict[str, Reason] = {
         "Install the runtime on the nodes and create the RuntimeClass {name}, or take runtimeClassName out of the pod.",
         ("kubectl get runtimeclasses",),
     ),
+    "runtime-handler-not-on-node": Reason(
+        "The container runtime of the node does not know the handler of the pod's RuntimeClass",
+        "Install {name} on the node and configure it in its runtime, or keep the pod to nodes that have it by the"
+        " RuntimeClass's scheduling.nodeSelector.",
+        ("kubectl get runtimeclasses -o wide", _DESCRIBE),
+    ),
     "image-name-invalid": Reason(
         "The image's name is not a valid reference",
         "Correct the image in the pod template: REGISTRY[:PORT]/REPOSITORY[:TAG][@sha256:…], all in lower case.",

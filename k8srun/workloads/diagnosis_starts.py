@@ -163,10 +163,10 @@ def seccomp_forbids(case: Case) -> Judgement:
         return still_open()
     if context.privileged or context.seccomp == "Unconfined":
         return ruled_out("no seccomp profile is in effect", case.place)
-    if call:
-        fact = f"{call.group()} is forbidden by the runtime's default profile; in effect: {context.seccomp}"
+    if call and context.seccomp == "RuntimeDefault":
+        fact = f"{call.group()} is forbidden by the runtime's default profile, which is in effect"
         return confirmed(message_of(case), Evidence(fact, case.place))
-    if capability_missing(case).status.value == "confirmed":
+    if not call and capability_missing(case).status.value == "confirmed":
         return ruled_out("a missing capability explains it; the default profile allows what the capability allows")
     return still_open(f"the profile in effect is {visible(context.seccomp, limit=100)}", case.place)
 

@@ -40,7 +40,7 @@ class Change:
     find_out: str
 
 
-def is_windows(spec: Spec) -> bool:
+def is_windows(spec: Mapping[str, Any]) -> bool:
     return bool((spec.get("os") or {}).get("name") == "windows")
 
 

@@ -21,7 +21,8 @@ CATALOGUE: tuple[Row, ...] = (*ADMISSION, *IMAGES, *START)
 TRIGGER = re.compile(
     r"quota|podsecurity|webhook|ValidatingAdmissionPolicy|service ?account|runtimeclass|usage per|ratio per|image|pull"
     r"|toomanyrequests|manifest|platform|exec|non-root|read-only|erofs|permi|eperm|eacces|seccomp|apparmor|sysctl"
-    r"|oomkilled|nodes are available|insufficient|schedul|back-off|crashloop|container|not found|key|credentials"
+    r"|oomkilled|out of memory|oom-kill|new privileges|effective uid|no runtime for|runtime ?handler"
+    r"|nodes are available|insufficient|schedul|back-off|crashloop|container|not found|key|credentials"
     r"|forbidden|unauthorized|denied|profile|registryunavailable|signature",
     re.IGNORECASE,
 )

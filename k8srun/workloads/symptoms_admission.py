@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from k8srun.workloads.symptoms_row import REFUSED, Row, row
+from k8srun.workloads.symptoms_row import NOT_STARTING, REFUSED, Row, row
 
 _POD = r'pods? "(?P<pod>[^"]*)" is forbidden: '
 
@@ -48,7 +48,8 @@ ADMISSION: tuple[Row, ...] = (
         'pods "web" is forbidden: maximum memory usage per Container is 512Mi, but limit is 1Gi',
         "A LimitRange of the namespace bounds what one container or pod may ask for, and this one is outside.",
         "limit-range-violated",
-        rf"(?:{_POD})?\[?(?P<reasons>(?:minimum|maximum) [\w./-]+ usage per (?:Container|Pod) is .+)",
+        rf"(?:{_POD})?\[?(?P<reasons>(?:minimum|maximum) [\w./-]+ usage per"
+        r" (?:Container|Pod|PersistentVolumeClaim) is .+)",
         rf"(?:{_POD})?\[?(?P<reasons>[\w./-]+ max limit to request ratio per (?:Container|Pod) is .+)",
     ),
     row(
@@ -57,7 +58,7 @@ ADMISSION: tuple[Row, ...] = (
         'admission webhook "NAME" denied the request: …',
         "An admission webhook of the cluster looked at the object and refused it, for a rule of its own.",
         "webhook-denied",
-        r'admission webhook "(?P<name>[^"]+)" denied the request(?:: (?P<reasons>.+)| without explanation)',
+        r'admission webhook "(?P<name>[^"]+)" denied the request(?:: *(?P<reasons>.+))?',
     ),
     row(
         "admission-policy",
@@ -93,5 +94,15 @@ ADMISSION: tuple[Row, ...] = (
         "The pod asks for a RuntimeClass that the cluster does not have.",
         "runtime-class-missing",
         r'RuntimeClass(?:\.node\.k8s\.io)? "(?P<name>[^"]+)" not found',
+    ),
+    row(
+        "runtime-handler-missing",
+        NOT_STARTING,
+        'failed to get sandbox runtime: no runtime for "NAME" is configured',
+        "The RuntimeClass is there, and the container runtime of the node does not know its handler.",
+        "runtime-handler-not-on-node",
+        r'no runtime for "(?P<name>[^"]+)" is configured',
+        r'RuntimeHandler "(?P<name>[^"]+)" not supported',
+        r"failed to find runtime handler (?P<name>\S+)",
     ),
 )

@@ -34,7 +34,7 @@ IMAGES: tuple[Row, ...] = (
         "SignatureValidationFailed: …",
         "The container runtime's own policy wants a signature that the image does not have.",
         "image-signature-refused",
-        rf"{_PULL}(?:SignatureValidationFailed|signature validation failed)",
+        rf"{_PULL}(?:SignatureValidationFailed|signature validation failed|Source image rejected)",
     ),
     row(
         "pull-rate-limited",
@@ -59,6 +59,7 @@ IMAGES: tuple[Row, ...] = (
         "The image exists, but not for the node's operating system and architecture.",
         "image-wrong-platform",
         rf"{_PULL}no match(?:ing manifest)? for (?:platform in manifest|linux/|windows/|\S+ in the manifest)",
+        r"no image found in (?:manifest list|image index) for architecture",
         r"exec(?: user process caused)?:? \"?[^\"\n]{0,200}\"?:? ?exec format error",
     ),
     row(
@@ -105,7 +106,8 @@ IMAGES: tuple[Row, ...] = (
         "The node does not reach the registry: its name is not resolved, or nothing answers in time.",
         "registry-name-unresolved registry-egress-blocked",
         rf"{_PULLING}.{{0,2000}}?(?P<how>no such host|i/o timeout|connection refused|context deadline exceeded"
-        r"|server misbehaving|no route to host)",
+        r"|server misbehaving|no route to host|network is unreachable|TLS handshake timeout|connection reset by peer"
+        r"|Client\.Timeout exceeded)",
         r"(?P<how>RegistryUnavailable)",
     ),
     row(

@@ -49,6 +49,9 @@ START: tuple[Row, ...] = (
         r"bind\(\)[^\n]{0,100}?:(?P<port>\d{1,5})[^\n]{0,60}?permission denied",
         r"permission denied[^\n]{0,60}?could not bind to address \S*?:(?P<port>\d{1,5})",
         r"\bbind: permission denied",
+        r"permission denied \(bind failed\)",
+        r"cannot bind socket \(permission denied\)(?:[^\n]{0,60}?:(?P<port>\d{1,5}))?",
+        r"permission denied[^\n]{0,20}?\bbind(?:ing)? (?:to )?(?:port |\S*:)(?P<port>\d{1,5})",
         r"listen EACCES:? (?:permission denied )?\S*?:(?P<port>\d{1,5})",
     ),
     row(
@@ -68,6 +71,7 @@ START: tuple[Row, ...] = (
         "The pod names a seccomp profile of the node, and the node has no such file.",
         "seccomp-profile-not-on-node",
         r'cannot load seccomp profile "(?P<path>[^"]+)"',
+        r'unable to load local profile "(?P<path>[^"]*seccomp[^"]*)"',
         r"failed to (?:create containerd container|generate seccomp spec opts).{0,200}?(?P<path>/\S*seccomp/\S+\.json)",
     ),
     row(
@@ -78,6 +82,8 @@ START: tuple[Row, ...] = (
         "apparmor-profile-not-loaded",
         r'apparmor profile not found:? "?(?P<name>[\w./-]+)',
         r'profile "(?P<name>[^"]+)" is not loaded',
+        r"changeprofile (?P<name>[\w./-]+)",
+        r"unable to apply apparmor profile",
     ),
     row(
         "apparmor-unsupported",
@@ -105,6 +111,8 @@ START: tuple[Row, ...] = (
         "capability-missing privilege-escalation-forbidden seccomp-forbids",
         r"(?P<what>[^\n]{0,200}?)operation not permitted",
         r"(?P<what>[^\n]{0,200}?)\bEPERM\b",
+        r"(?P<what>[^\n]{0,200}?)permission denied \(you must be root\)",
+        r'"no new privileges" flag is set|sudo: effective uid is not 0',
     ),
     row(
         "command-missing",
@@ -114,6 +122,8 @@ START: tuple[Row, ...] = (
         "command-not-in-image",
         r'exec: "(?P<name>[^"]+)": (?:executable file not found|stat [^\n]{0,200}?no such file or directory)',
         r'exec: "(?P<name>[^"]+)": no such file or directory',
+        r"executable file [`'\"](?P<name>[^`'\"]+)[`'\"] not found in \$PATH",
+        r"(?:^|[ :])exec (?P<name>/\S+): no such file or directory",
     ),
     row(
         "command-not-executable",
@@ -122,6 +132,8 @@ START: tuple[Row, ...] = (
         "The container's command is there and may not be executed by the user that it runs as.",
         "command-not-executable",
         r'exec: "(?P<name>[^"]+)": permission denied',
+        r"\bopen executable: permission denied",
+        r"(?:^|[ /])sh: (?:\d+: )?(?P<name>/\S+): permission denied",
     ),
     row(
         "file-permission",
@@ -129,9 +141,12 @@ START: tuple[Row, ...] = (
         "open /PATH: permission denied",
         "The process may not read or write a file as the user that it runs as.",
         "file-of-another-user",
-        r"(?:open|mkdir|create|touch|write|read|stat|unlink|rename|cannot \w+(?: \w+)?)[^\n]{0,40}?"
+        r"(?:open|mkdir|create|touch|write|read|stat|unlink|rename|cannot \w+(?: \w+)?|permissions of \w+"
+        r"|\b(?:ch(?:mod|own|grp)|ls|cat|cp|mv|rm|ln|tee)\b)[^\n]{0,40}?"
         r"[`'\" (](?P<path>/[\w./@+-]+)[`'\")]*:? ?[^\n/]{0,60}?permission denied",
-        r"permission denied:? [`'\"](?P<path>/[\w./@+-]+)",
+        r"(?P<path>/[\w./@+-]+) \(permission denied\)",
+        r"AccessDeniedException: (?P<path>/[\w./@+-]+)",
+        r"permission denied(?::|, \w+)? [`'\"](?P<path>/[\w./@+-]+)",
     ),
     row(
         "out-of-memory",
@@ -139,7 +154,7 @@ START: tuple[Row, ...] = (
         "OOMKilled (exit code 137)",
         "The kernel ended the container because it used more memory than its limit.",
         "memory-limit-exceeded",
-        r"\bOOMKilled\b",
+        r"\bOOMKilled\b|memory cgroup out of memory|oom-kill:constraint=CONSTRAINT_MEMCG",
     ),
     row(
         "unschedulable",

@@ -39,6 +39,7 @@ SPELLINGS = {
     "image-not-found": [
         f"{FAILED}: rpc error: code = NotFound desc = failed to resolve reference: r.example/a:1: not found",
         "Error response from daemon: manifest for r.example/a:1 not found: manifest unknown",
+        f"{FAILED}: initializing source docker://r.example/a:1: reading manifest 1 in r.example/a: name unknown: no",
         'Failed to pull image "r.example/a:1": reading manifest 1 in r.example/a: manifest unknown',
     ],
     "pull-denied": [
@@ -53,8 +54,27 @@ SPELLINGS = {
     "registry-unreachable": [
         f'{FAILED}: failed to do request: Head "https://r.example/v2/a/": dial tcp: lookup r.example: no such host',
         'Failed to pull image "r.example/a:1": Get "https://r.example/v2/": dial tcp 10.1.1.1:443: i/o timeout',
+        f"{FAILED}: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting",
+        f"{FAILED}: failed to do request: dial tcp 10.1.1.1:443: connect: network is unreachable",
     ],
-    "image-platform": ["exec /app/run: exec format error", "no match for platform in manifest: not found"],
+    "image-platform": [
+        "exec /app/run: exec format error",
+        "no match for platform in manifest: not found",
+        f'{FAILED}: no image found in manifest list for architecture arm64, variant "v8", OS linux',
+        "exec container process `/app`: Exec format error",
+    ],
+    "signature-refused": [f"{FAILED}: Source image rejected: A signature was required, but no signature exists"],
+    "runtime-handler-missing": [
+        'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "runsc" is configured',
+        'Failed to create pod sandbox: RuntimeHandler "kata" not supported',
+        "Failed to create pod sandbox: failed to find runtime handler kata from runtime list map[]",
+    ],
+    "seccomp-profile-missing": [
+        'Error: container create failed: unable to load local profile "/var/lib/kubelet/seccomp/x.json": open x',
+    ],
+    "limit-range": ["maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 5Gi"],
+    "webhook-denied": ['admission webhook "validate.kyverno.svc-fail" denied the request: '],
+    "out-of-memory": ["Memory cgroup out of memory: Killed process 12 (java) total-vm:80kB"],
     "invalid-image-name": [
         'Failed to apply default image tag "R.example/A:1": couldn\'t parse image name "R.example/A:1"',
     ],
@@ -71,25 +91,43 @@ SPELLINGS = {
         "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)",
         "(13)Permission denied: AH00072: make_sock: could not bind to address [::]:80",
         "Error: listen EACCES: permission denied 0.0.0.0:443",
+        "Caused by: java.net.SocketException: Permission denied (Bind failed)",
+        "[ALERT] (1) : Starting frontend http: cannot bind socket (Permission denied) [0.0.0.0:80]",
     ],
     "operation-not-permitted": [
         "chown: changing ownership of '/var/lib/mysql': Operation not permitted",
         "ping: socket: Operation not permitted",
         "setgroups(1, [101]): EPERM (Operation not permitted)",
+        "iptables v1.8.7 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)",
+        'sudo: The "no new privileges" flag is set, which prevents sudo from running as root.',
     ],
     "file-permission": [
         "mkdir: cannot create directory '/data/db': Permission denied",
         "PermissionError: [Errno 13] Permission denied: '/app/data'",
         "open /etc/app/config.yaml: permission denied",
+        "Error: EACCES: permission denied, mkdir '/app/.cache'",
+        "java.io.FileNotFoundException: /logs/app.log (Permission denied)",
+        "java.nio.file.AccessDeniedException: /data/nodes",
+        'initdb: error: could not change permissions of directory "/var/lib/postgresql/data": Permission denied',
     ],
     "command-missing": [
         'exec: "/app/server": stat /app/server: no such file or directory: unknown',
         'runc create failed: exec: "serve": executable file not found in $PATH: unknown',
+        "Error: container create failed: executable file `serve` not found in $PATH: No such file or directory",
+        "exec /docker-entrypoint.sh: no such file or directory",
     ],
-    "command-not-executable": ['exec: "/app/server": permission denied: unknown'],
+    "command-not-executable": [
+        'exec: "/app/server": permission denied: unknown',
+        "container create failed: open executable: Permission denied",
+        "sh: 1: /app/run.sh: Permission denied",
+    ],
     "config-missing": ['configmap "settings" not found', "couldn't find key token in Secret shop/api"],
     "sysctl-forbidden": ['forbidden sysctl: "net.core.somaxconn" not allowlisted'],
-    "apparmor-profile-missing": ["failed to generate apparmor spec opts: apparmor profile not found strict"],
+    "apparmor-profile-missing": [
+        "failed to generate apparmor spec opts: apparmor profile not found strict",
+        "container create failed: write `changeprofile strict`: apparmor_parser: No such file or directory",
+        "unable to apply apparmor profile: apparmor failed to apply profile: no such file or directory",
+    ],
     "unschedulable": ["0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are available"],
     "service-account-missing": ['error looking up service account shop/x: serviceaccount "x" not found'],
     "webhook-down": [
@@ -247,6 +285,19 @@ def test_a_call_that_the_default_seccomp_profile_forbids_is_named():
     text = "io_uring_queue_init: Operation not permitted"
     found = statuses(text, cluster(crashing(pod_spec(container()), text)))
     assert found["seccomp-forbids"] is CONFIRMED
+
+
+def test_a_profile_that_only_the_node_knows_is_not_blamed():
+    text = "io_uring_queue_init: Operation not permitted"
+    bare = pod_spec(container())
+    del bare["securityContext"]["seccompProfile"]
+    assert statuses(text, cluster(crashing(bare, text)))["seccomp-forbids"] is OPEN
+
+
+def test_sudo_in_a_container_that_gains_no_rights_is_named():
+    text = 'sudo: The "no new privileges" flag is set, which prevents sudo from running as root.'
+    found = statuses(text, cluster(crashing(pod_spec(container()), text)))
+    assert found["privilege-escalation-forbidden"] is CONFIRMED
 
 
 def test_a_port_above_1023_is_not_blamed_on_the_missing_capability():
