@@ -78,8 +78,8 @@ _PATTERNS = tuple(
         rf"server at \"(?P<host>{_HOST})\"(?: \((?P<address>[0-9a-f.:]+)\))?, port (?P<port>{_PORT})",
         rf"host \"(?P<host>{_HOST})\"(?: \((?P<address>[0-9a-f.:]+)\))? and accepting.{{1,40}}port (?P<port>{_PORT})",
         rf"translate host name \"(?P<unresolved>{_HOST})\"",
-        # curl, nc
-        rf"(?:connect to|connecting to) (?P<host>{_HOST}) port (?P<port>{_PORT})",
+        # curl, nc, ssh
+        rf"(?:connect to|connecting to) (?:host )?(?P<host>{_HOST}) port (?P<port>{_PORT})",
         rf"Trying (?P<address>[0-9a-f.:]+|\[[0-9a-f:]+\]):(?P<port>{_PORT})\.\.\.",
         # wget: GNU's and BusyBox's
         rf"Connecting to (?P<host>{_HOST}) \([^)]*\)\|(?P<address>[0-9a-f.:]+)\|:(?P<port>{_PORT})",
@@ -93,6 +93,9 @@ _PATTERNS = tuple(
         rf"getaddrinfo (?:EAI_AGAIN|ENOTFOUND) (?P<unresolved>{_HOST})",
         rf"getaddrinfo for host \"(?P<unresolved>{_HOST})\" port (?P<port>{_PORT})",
         rf"connect E[A-Z]+ (?P<host>{_HOST}):(?P<port>{_PORT})",
+        # gRPC, Redis
+        rf"\bipv[46]:(?P<host>{_HOST}):(?P<port>{_PORT})",
+        rf"Redis at (?P<host>{_HOST}):(?P<port>{_PORT})",
         # Python, Java, MySQL
         rf"host='(?P<host>{_HOST})', port='?(?P<port>{_PORT})",
         rf"Connect call failed \('(?P<address>[0-9a-f.:]+)', (?P<port>{_PORT})",

@@ -24,6 +24,10 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("*   Trying 10.97.1.2:8080...\n* Connection timed out after 3001 milliseconds\n* Closing connection 0", "timeout", {"host": "10.97.1.2", "port": 8080}),
     ("$ kubectl exec -n shop deploy/cart -- curl -m 5 http://api.payments.svc:8080/healthz\ncurl: (28) Connection timed out after 5001 milliseconds\ncommand terminated with exit code 28", "timeout", {"source_pod": "shop/Deployment/cart", "host": "api.payments.svc", "port": 8080}),
     ("kubectl exec -it cart-6d5f-x2x4q --namespace=shop -c cart -- wget -qO- -T 3 api.payments.svc:8080\nwget: download timed out", "timeout", {"source_pod": "shop/cart-6d5f-x2x4q"}),
+    # gRPC's core, Redis, ssh
+    ("failed to connect to all addresses; last error: UNKNOWN: ipv4:10.244.1.9:50051: Connection timed out", "timeout", {"host": "10.244.1.9", "port": 50051}),
+    ("Could not connect to Redis at redis.cache:6379: Connection timed out", "timeout", {"host": "redis.cache", "port": 6379}),
+    ("ssh: connect to host 10.244.1.9 port 22: Connection timed out", "timeout", {"host": "10.244.1.9", "port": 22}),
     # wget, GNU and BusyBox
     ("wget: can't connect to remote host (10.97.2.3): Connection refused", "refused", {"host": "10.97.2.3"}),
     ("Connecting to api:8080 (10.97.2.3:8080)\nwget: download timed out", "timeout", {"host": "api", "address": "10.97.2.3", "port": 8080}),
