@@ -112,18 +112,35 @@ END
 KEY='[A-Z0-9 ]*PRIVATE KEY'
 PUBLIC='(X509 |TRUSTED |NEW )?CERTIFICATE( REQUEST)?|(RSA )?PUBLIC KEY|X509 CRL|PKCS7|(EC|DH) PARAMETERS'
 
-# Of a PEM file: the lines of public blocks. Every other line becomes an empty one, so that the numbers stay.
+# Of a PEM file: the lines of public blocks. Every other line becomes an empty one, so that the numbers stay. What keeps
+# Kubernetes from reading a block (text beside its marks, a header, a line that is no base64) leaves an x.
+BOM=$(printf '\357\273\277')
 PEM_LINES="
+/-----BEGIN $KEY-----.*-----END $KEY-----/{
+s/.*-----BEGIN ($KEY)-----.*-----END ($KEY)-----.*/x-----BEGIN REDUCED \\1----------END REDUCED \\2-----/
+b
+}
+/-----BEGIN ($PUBLIC)-----.*-----END ($PUBLIC)-----/{
+s/.*(-----BEGIN ($PUBLIC)-----).*(-----END ($PUBLIC)-----).*/x\\1\\7/
+b
+}
 /-----BEGIN $KEY-----/,/-----END $KEY-----/{
-s/.*-----(BEGIN|END) ($KEY)-----.*/-----\\1 REDUCED \\2-----/
+s/^($BOM)?-----(BEGIN|END) ($KEY)-----([[:space:]]*)\$/\\1-----\\2 REDUCED \\3-----/
+t
+s/.*-----(BEGIN|END) ($KEY)-----.*/x-----\\1 REDUCED \\2-----x/
 t
 s/.*//
 b
 }
 /-----BEGIN ($PUBLIC)-----/,/-----END ($PUBLIC)-----/{
-s/.*(-----(BEGIN|END) ($PUBLIC)-----).*/\\1/
+/^($BOM)?-----(BEGIN|END) ($PUBLIC)-----[[:space:]]*\$/b
+s/.*(-----(BEGIN|END) ($PUBLIC)-----).*/x\\1x/
 t
-/^[A-Za-z0-9+\\/=]{1,120}[[:space:]]*\$/b
+/^[A-Za-z0-9+\\/=[:space:]]*\$/b
+s/^[^:]*:.*/x:/
+t
+s/.*/x!/
+b
 }
 s/.*//
 "
@@ -180,8 +197,10 @@ reduce_pem() {
         echo '<html>' # an error page that was saved in place of a certificate
     elif sed 1q "$1" | grep -q '^LS0tLS1CRUdJTi'; then
         echo LS0tLS1CRUdJTiA= # PEM that was encoded once more
+    elif openssl asn1parse -inform DER -in "$1" >/dev/null 2>&1; then
+        printf '0\000' # DER, and no certificate
     elif sed 1q "$1" | grep -q '^0'; then
-        echo 0 # DER, and no certificate
+        echo 0
     elif [ -s "$1" ]; then
         echo 'no PEM'
     fi
@@ -538,6 +557,13 @@ follow() {
         "$work/all_documents" | take_each pem
     sed -nE 's/^[[:space:]]*"?staticPodPath"?:[[:space:]]*"?(\/[^",[:space:]]+).*/\1/p' "$work/all_documents" |
         while IFS= read -r path; do take_all document "${path%/}/*"; done
+    # The plugins' files of an AdmissionConfiguration are named from its own folder.
+    [ ! -f "$work/documents" ] || while IFS= read -r document; do
+        locate "$document" || continue
+        grep -q 'kind.*AdmissionConfiguration' "$found" || continue
+        grep -oE "(^|[[:space:]{,])[\"']?path[\"']?:[[:space:]]*[\"']?[^][\"',{}[:space:]]+" "$found" |
+            sed -E "s/.*path[\"']?:[[:space:]]*[\"']?//;/^[^\/]/s|^|${document%/*}/|" | take_each document
+    done <"$work/documents"
     [ ! -f "$work/kubeconfigs" ] || while IFS= read -r kubeconfig; do
         locate "$kubeconfig" || continue
         sed -nE "s/^ *(- +)*(client-certificate|client-key|certificate-authority): +[\"']?([^\"' #]+).*/\\3/p" "$found" |

@@ -59,6 +59,7 @@ spec:
     - --tls-private-key-file=/srv/tls/serving.key
     - --encryption-provider-config=/etc/kubernetes/enc/encryption.yaml
     - --audit-policy-file=/etc/kubernetes/audit/policy.yaml
+    - --admission-control-config-file=/etc/kubernetes/admission/config.yaml
     - --token-auth-file=/etc/kubernetes/tokens.csv
     - --authorization-mode=Node,RBAC
     - --enable-bootstrap-token-auth=true
@@ -106,6 +107,19 @@ spec:
     hostPath: {path: /data/etcd}
   - name: certs
     hostPath: {path: /etc/kubernetes/pki/etcd}
+"""
+ADMISSION = """\
+apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- name: PodSecurity
+  path: pod-security.yaml
+- {name: EventRateLimit, path: "/srv/limits/rates.json"}
+"""
+POD_SECURITY = """\
+apiVersion: pod-security.admission.config.k8s.io/v1
+kind: PodSecurityConfiguration
+defaults: {enforce: baseline}
 """
 ENCRYPTION = """\
 apiVersion: apiserver.config.k8s.io/v1
@@ -276,8 +290,27 @@ class NodeRoot:
         self.write(f"{pki}/odd/binary.crt", x509.load_pem_x509_certificate(certificate).public_bytes(Encoding.DER))
         binary_key = self.keys[0].private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         self.write(f"{pki}/odd/binary.key", binary_key)
+        self._misplaced(f"{pki}/odd", certificate, key)
         self.link(f"{pki}/odd/nowhere.crt", "missing.crt")
         self.link(f"{pki}/odd/relative.crt", "../ca.crt")
+
+    def _misplaced(self, folder: str, certificate: bytes, key: bytes) -> None:
+        """Blocks that are whole, and that Kubernetes passes over or not for what stands beside them."""
+        for name, block in (("crt", certificate), ("key", key)):
+            lines = block.splitlines(keepends=True)
+            self.write(f"{folder}/marked.{name}", b"\xef\xbb\xbf" + block)
+            self.write(f"{folder}/prefixed.{name}", b"ca: " + block)
+            self.write(f"{folder}/indented.{name}", b"".join(b"  " + line for line in lines))
+            self.write(f"{folder}/suffixed.{name}", block.rstrip() + b" #\n")
+            self.write(f"{folder}/spaces.{name}", b"".join(line.rstrip() + b"  \n" for line in lines))
+            self.write(f"{folder}/one-line.{name}", block.replace(b"\n", b"") + b"\n" + certificate)
+            self.write(
+                f"{folder}/long-line.{name}", lines[0] + b"".join(lines[1:-1]).replace(b"\n", b"") + b"\n" + lines[-1]
+            )
+        lines = certificate.splitlines(keepends=True)
+        self.write(f"{folder}/headed.crt", lines[0] + b"Proc-Type: Qm7canary\n\n" + b"".join(lines[1:]))
+        self.write(f"{folder}/interrupted.crt", b"".join((*lines[:3], b"- Qm7canary\n", *lines[3:])))
+        self.write(f"{folder}/labelled.crt", certificate.replace(b"CERTIFICATE", b"X509 CERTIFICATE"))
 
     def _kubeconfigs(self) -> None:
         pair = self.ca.issue("kubernetes-admin", ("system:masters",))
@@ -317,6 +350,9 @@ class NodeRoot:
         self.write(
             "/etc/kubernetes/audit/policy.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n"
         )
+        self.write("/etc/kubernetes/admission/config.yaml", ADMISSION)
+        self.write("/etc/kubernetes/admission/pod-security.yaml", POD_SECURITY)
+        self.write("/srv/limits/rates.json", '{"kind": "Configuration", "limits": []}\n')
         self.write("/etc/kubernetes/tokens.csv", f"{CANARIES['static token file']},admin,1\n", 0o600)
         self.write("/var/lib/kubelet/config.yaml", KUBELET)
         arguments = f'KUBELET_KUBEADM_ARGS="--x=y --cloud-token={CANARIES["kubelet environment"]}"\n'
