@@ -23,7 +23,6 @@ NOT_REPRODUCIBLE = {
 }
 WITHOUT_INCIDENT = {
     "issuer-mismatch",
-    "token-rejected",  # what is wrong with a token is authorization's to say
     "front-proxy-ca-shared",  # nothing fails by it alone: it is a hole, and a check finds it
     "proxy-answered",  # it takes a proxy between the client and the server
 }

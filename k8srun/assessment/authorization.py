@@ -19,9 +19,6 @@ from k8srun.certificates.messages import read as read_certificate_error
 from k8srun.diagnosis import Diagnosis
 from k8srun.plan import Plan
 
-# The certificates' name for "the credential is a token": here there are causes for what is wrong with it.
-_A_TOKEN = "token-rejected"  # noqa: S105 - a cause, not a token
-
 
 def _recognise(text: str, scene: Scene) -> Diagnosis | None:
     denial = read(text)
@@ -38,7 +35,7 @@ def _unauthenticated(denial: Denial, text: str, scene: Scene) -> Diagnosis:
     symptom = read_certificate_error(text)
     if symptom is None or scene.authorization.client is not None or own.confirmed:
         return own
-    known = {cause.id for cause in own.causes} | {_A_TOKEN}
+    known = {cause.id for cause in own.causes}
     others = diagnose_message(symptom, scene.certificates).causes
     return replace(own, causes=(*own.causes, *(cause for cause in others if cause.id not in known)))
 

@@ -56,7 +56,6 @@ CAUSES: dict[str, str] = {
     "client-certificate-usage": "The client's certificate was not issued for client authentication",
     "front-proxy-name-not-allowed": "The API server's certificate for aggregated APIs has a name that is not allowed",
     "front-proxy-ca-shared": "The CA of the aggregation layer signs clients too",
-    "token-rejected": "The client authenticates with a token, and the token is what is refused",
     "kubelet-client-certificate-expired": "The kubelet's client certificate has expired, and it cannot renew it alone",
     "kubelet-bootstrap-missing": "The kubelet has neither a usable client certificate nor a bootstrap kubeconfig",
     "kubelet-serving-csr-pending": "The kubelet waits for somebody to approve its serving certificate",

@@ -66,10 +66,6 @@ def _client(_case: Case) -> tuple[str, ...]:
     )
 
 
-def _token(_case: Case) -> tuple[str, ...]:
-    return ("kubectl config view --minify -o jsonpath='{.users[0].user}'", "kubectl auth whoami")
-
-
 def _kubelet(_case: Case) -> tuple[str, ...]:
     return (
         "openssl x509 -in /var/lib/kubelet/pki/kubelet-client-current.pem -noout -subject -dates  # on the node",
@@ -158,7 +154,6 @@ CLUES: dict[str, Clue] = {
         ),
         _client,
     ),
-    "token-rejected": _token,
     **dict.fromkeys(("kubelet-client-certificate-expired", "kubelet-bootstrap-missing"), _kubelet),
     "kubelet-serving-csr-pending": _requests,
     **dict.fromkeys(

@@ -270,7 +270,7 @@ _NOT_TLS: tuple[Entry, ...] = (
         "kubectl-unauthorized",
         "error: You must be logged in to the server (Unauthorized)",
         "The apiserver answered 401: it does not accept the credential. An expired client certificate looks like this.",
-        (*_CLIENT_CAUSES, "token-rejected"),
+        _CLIENT_CAUSES,
         spellings(
             r"You must be logged in to the server",
             r"(?:error|reason|message|server)[^\n]{0,40}\bUnauthorized\b|^\s*Unauthorized\b|\b401 Unauthorized\b",

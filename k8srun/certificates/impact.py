@@ -23,7 +23,6 @@ _OF_ONE_CLIENT = frozenset(
         "client-certificate-of-another-ca",
         "client-certificate-not-sent",
         "client-certificate-usage",
-        "token-rejected",
     }
 )
 

@@ -130,7 +130,7 @@ def _messages(text: str, lines: bool) -> Iterator[str]:
     if not lines:
         yield _stdin() if text == "-" else text
         return
-    given: Iterable[str] = map(_decoded, sys.stdin.buffer) if text == "-" else text.splitlines()
+    given: Iterable[str] = map(_decoded, sys.stdin.buffer) if text == "-" else text.split("\n")
     yield from (line for line in given if line.strip())
 
 

@@ -530,16 +530,6 @@ def a_serving_certificate_used_by_a_client() -> Scenario:
 
 
 @scenario
-def an_expired_token() -> Scenario:
-    claims = {"exp": int((NOW - timedelta(hours=1)).timestamp())}
-    return Scenario(
-        "token-rejected",
-        UNAUTHORIZED,
-        Cluster(credential=KubeconfigUser("mara", "token", token_claims=claims)).snapshot(),
-    )
-
-
-@scenario
 def a_kubelet_that_slept_through_its_rotation() -> Scenario:
     cluster = Cluster()
     own = leaf("system:node:node-1", key("P-256", 20), cluster.ca, usages=(CLIENT_AUTH,))

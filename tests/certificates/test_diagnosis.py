@@ -30,9 +30,7 @@ from tests.certificates.model import EXTENDED_KEY_USAGE, NOW, SAN, authority, ke
 from tests.certificates.scenarios_of_causes import EXPIRED, UNAUTHORIZED, UNKNOWN, hint, scenarios, stamp
 
 SCENARIOS = dict(scenarios())
-# What is wrong with a token is authorization's to say, and the front door lets it.
-OWN = {name: scenario for name, scenario in SCENARIOS.items() if scenario.cause != "token-rejected"}
-EVERY = pytest.mark.parametrize("scenario", OWN.values(), ids=OWN)
+EVERY = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 NOTHING = Snapshot(NOW)
 # What a message proves whatever the evidence: its own clock contradicts ours.
 BY_TEXT_ALONE = {"clock-skew"}
@@ -113,14 +111,6 @@ def test_from_the_text_alone_nothing_is_confirmed_that_it_does_not_prove(scenari
         if cause.status is CauseStatus.RULED_OUT:
             assert cause.fix is None, cause.id
             assert cause.evidence, cause.id
-
-
-def test_a_token_that_has_ended_is_authorizations_to_explain_and_certificates_know_it_too():
-    scenario = SCENARIOS["an_expired_token"]
-    assert confirmed(scenario.text, scenario.snapshot) == ["token-expired"]
-    symptom = read(scenario.text)
-    own = diagnose_message(symptom, World(scenario.snapshot, NOW, KUBEADM))
-    assert ids_of(own, CauseStatus.CONFIRMED) == ["token-rejected"]
 
 
 def test_every_cause_is_confirmed_by_some_evidence():

@@ -102,22 +102,6 @@ def part_proxy_authority(case: Case) -> Fix:
     )
 
 
-def renew_token(case: Case) -> Fix:
-    """A token is issued anew by whoever issued it."""
-    view = case.client
-    use = view.connection.config if view else None
-    user = quote(use.user.name) if use and use.user else "USER"
-    return Fix(
-        "Get a new token (log in again with the identity provider; for a service account, kubectl create token) and"
-        " put it into the kubeconfig",
-        (
-            f'kubectl config set-credentials {user} --token "$(kubectl create token SERVICEACCOUNT)"',
-            "kubectl auth whoami",
-        ),
-        WORKSTATION,
-    )
-
-
 def serve_tls(case: Case) -> Fix:
     """What answers in plain http is not what was meant: the address, or the listener behind it."""
     view = case.server

@@ -56,7 +56,6 @@ FIXES: dict[str, Callable[[Case], Fix]] = {
     "client-certificate-usage": clients.renew_client,
     "front-proxy-name-not-allowed": clients.mend_proxy_name,
     "front-proxy-ca-shared": clients.part_proxy_authority,
-    "token-rejected": clients.renew_token,
     "kubelet-client-certificate-expired": clients.renew_kubelet,
     "kubelet-bootstrap-missing": clients.renew_kubelet,
     "kubelet-serving-csr-pending": servers.approve_kubelet_requests,

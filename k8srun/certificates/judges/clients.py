@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-
 from k8srun.certificates.case import Case, Judgement, View, confirmed, issuer, ruled_out, undecided, when, who
 from k8srun.certificates.judges.trust import failure_of
 from k8srun.certificates.roles import BY_ID
@@ -47,22 +44,6 @@ def client_certificate_not_sent(case: Case) -> Judgement:
     if view is None or user is None:
         return undecided()
     return confirmed(view.presents(f"the user's credential: {user.credential}; no client certificate"))
-
-
-def token_rejected(case: Case) -> Judgement:
-    """The credential is a token; an expired one says so in its claims."""
-    view = case.client
-    user = view.connection.config.user if view and view.connection.config else None
-    if view is None or user is None:
-        return undecided()
-    # A server that accepts the certificate never looks at the token.
-    if "token" not in user.credential and "exec" not in user.credential and "auth provider" not in user.credential:
-        return ruled_out(f"the user authenticates with: {user.credential}", view.connection.place)
-    expires = _expiry(user.token_claims or {})
-    if expires and expires < case.now:
-        return confirmed(view.presents(f"the token ended at {when(expires)}"))
-    said = f"the token is valid until {when(expires)}" if expires else f"the user authenticates with: {user.credential}"
-    return undecided(view.presents(said))
 
 
 def kubelet_client_certificate_expired(case: Case) -> Judgement:
@@ -154,11 +135,3 @@ def _refused_certificate(case: Case) -> tuple[Evidence, ...]:
         Evidence(f"refused: serial number {symptom.serial}, AKI {symptom.aki or 'none'}", "the message"),
         *(Evidence(f"it is {who(held.certificate)}{owner}", held.place) for held in found[:2]),
     )
-
-
-def _expiry(claims: Mapping[str, object]) -> datetime | None:
-    value = claims.get("exp")
-    try:
-        return datetime.fromtimestamp(float(value), UTC) if isinstance(value, int | float) else None
-    except (OverflowError, OSError, ValueError):
-        return None

@@ -64,7 +64,6 @@ JUDGES: dict[str, Judge] = {
     "client-certificate-usage": usages.client_certificate_usage,
     "front-proxy-name-not-allowed": proxies.front_proxy_name_not_allowed,
     "front-proxy-ca-shared": proxies.front_proxy_ca_shared,
-    "token-rejected": clients.token_rejected,
     "kubelet-client-certificate-expired": clients.kubelet_client_certificate_expired,
     "kubelet-bootstrap-missing": clients.kubelet_bootstrap_missing,
     "kubelet-serving-csr-pending": clients.kubelet_serving_csr_pending,

@@ -55,7 +55,6 @@ _CHECKS: dict[str, tuple[str, ...]] = {
         "ca-name-encoding",
         "leaf-as-ca",
         "wrong-endpoint",
-        "token-rejected",
         "plain-http",
         "http-scheme",
         "proxy-answered",
