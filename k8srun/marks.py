@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,10 @@ _BOOKKEEPING = frozenset(
         *("uid", "resourceVersion", "generation", "managedFields", "selfLink"),
         *("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"),
     }
+)
+# Of the pods of a Job.
+_JOBS_LABELS = frozenset(
+    {"controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"}
 )
 # Written by the Deployment controller together with the status.
 _CONTROLLERS_ANNOTATIONS = frozenset({"deployment.kubernetes.io/revision"})
@@ -71,6 +76,19 @@ def written(item: Mapping[str, Any]) -> dict[str, Any]:
     by_authors = {name: value for name, value in annotations.items() if name not in _CONTROLLERS_ANNOTATIONS}
     if by_authors:
         metadata["annotations"] = by_authors
+    return kept
+
+
+def made_again(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as `written`, to be created once more: a server refuses a Job with what it made up for the old one."""
+    kept = written(item)
+    if item.get("kind") == "Job" and not (item.get("spec") or {}).get("manualSelector"):
+        spec: dict[str, Any] = deepcopy(kept.get("spec") or {})
+        spec.pop("selector", None)
+        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+        for name in _JOBS_LABELS & labels.keys():
+            del labels[name]
+        kept["spec"] = spec
     return kept
 
 

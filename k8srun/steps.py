@@ -10,7 +10,7 @@ from typing import Any
 from k8srun.codec import encode
 from k8srun.jsonpatch import Operation, find, inverse
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST, kind_of
-from k8srun.marks import mark_of, written
+from k8srun.marks import made_again, mark_of
 from k8srun.plan import Action, ObjectRef, Step
 from k8srun.snapshot import JsonObject
 
@@ -118,7 +118,7 @@ def delete(item: JsonObject, reason: str, *, answers: str = "", irreversible: st
             that.
     """
     target = ref(item)
-    again = written(item)
+    again = made_again(item)
     if not irreversible and (_holds_reduced(again) or target.kind == "Secret"):
         raise ValueError(f"{target} holds secret values and cannot be made again: say what contains that")
     undo = Step(Action.CREATE, f"Take back: {reason}", replace(target, uid=""), body=again)

@@ -67,7 +67,9 @@ def audit(path: Path, *, verifier: Verifier | None = None, anchor: str = "") -> 
     if lines and parsed[-1] is None:
         notes.append(f"line {len(lines)}, the last, is not whole: a process died, or the disk was full, as it wrote it")
     if verifier:
-        problems += [*_signatures(known, verifier), *_head(path, hashes, verifier, expected=bool(signed))]
+        problems += [*_signatures(known, verifier), *_head(path, hashes, verifier, expected=bool(known))]
+        if signed and not known[0][1].signature:
+            notes.append(f"entries {known[0][1].seq} to {signed[0].seq - 1} were written before it was signed")
     elif signed:
         notes.append("it is signed, and the signatures were not checked: give the public key with --public-key")
     last = known[-1] if known else None

@@ -43,7 +43,7 @@ def _owners(metadata: Mapping[str, Any]) -> Iterator[Owner]:
     yield from _flux(labels)
     yield from _others(labels, annotations)
     yield from _helm(labels, annotations)
-    yield from _controllers(metadata)
+    yield from _owning_objects(metadata)
     yield from _managers(metadata)
 
 
@@ -87,11 +87,12 @@ def _helm(labels: Mapping[str, Any], annotations: Mapping[str, Any]) -> Iterator
         yield _owner("Helm", name, "label app.kubernetes.io/managed-by")
 
 
-def _controllers(metadata: Mapping[str, Any]) -> Iterator[Owner]:
-    for reference in metadata.get("ownerReferences") or ():
-        if reference.get("controller"):
-            name = f"{metadata['namespace']}/{reference['name']}" if metadata.get("namespace") else reference["name"]
-            yield _owner(reference["kind"], name, "ownerReferences")
+def _owning_objects(metadata: Mapping[str, Any]) -> Iterator[Owner]:
+    # The controller first. Operators keep what they own also where they do not call themselves so (Strimzi).
+    references = metadata.get("ownerReferences") or ()
+    for reference in sorted(references, key=lambda reference: not reference.get("controller")):
+        name = f"{metadata['namespace']}/{reference['name']}" if metadata.get("namespace") else reference["name"]
+        yield _owner(reference["kind"], name, "ownerReferences")
 
 
 def _managers(metadata: Mapping[str, Any]) -> Iterator[Owner]:

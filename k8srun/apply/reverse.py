@@ -9,7 +9,7 @@ from typing import Any
 from k8srun.apply.reducing import is_secret, mark, reduced
 from k8srun.apply.target import ApiObject
 from k8srun.jsonpatch import Operation, difference, equal, find
-from k8srun.marks import authored, written
+from k8srun.marks import authored, made_again
 from k8srun.plan import Action, ObjectRef, Step
 
 
@@ -42,8 +42,8 @@ def _body_again(undo: Step, before: ApiObject | None) -> Any:
     """The deleted object as it was, where it held no secret; else as the snapshot had it."""
     if before is None:
         return undo.body
-    whole = written(before)
-    return whole if equal(whole, dict(written(reduced(before)))) else undo.body
+    whole = made_again(before)
+    return whole if equal(whole, dict(made_again(reduced(before)))) else undo.body
 
 
 def _exact_tests(undo: Step, after: ApiObject) -> tuple[Operation, ...]:

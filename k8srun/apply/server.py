@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from k8srun.kinds import RESOURCES, Resource
 from k8srun.permission import Permission, PermissionCheck
 from k8srun.plan import Action, ObjectRef
 from k8srun.sources.connection import Connection
+from k8srun.text import visible
 
 _JSON_PATCH = "application/json-patch+json"
 _SERVER_SIDE_APPLY = "application/apply-patch+yaml"
@@ -101,7 +102,9 @@ class ServerTarget:
         else:
             reply = self._send(method, path, query, body, content_type)
         if reply.status < 300:
-            return Written(None if request.action is Action.DELETE else dict(reply.body), reply.warnings)
+            if request.action is Action.DELETE:
+                return Written(None, (*reply.warnings, *_held(reply.body)))
+            return Written(dict(reply.body), reply.warnings)
         if is_ambiguous(reply) and not dry_run:
             raise InDoubt(failure_of(reply))
         raise NotDone(failure_of(reply))
@@ -194,6 +197,14 @@ class ServerTarget:
                 return reply
             problem = reply.message
         raise NotDone(failure(FailureKind.UNREACHABLE, problem))
+
+
+def _held(deleted: Mapping[str, Any]) -> Iterator[str]:
+    """What keeps an object that was deleted: the server then answers with the object."""
+    metadata = deleted.get("metadata")
+    finalizers = metadata.get("finalizers") if isinstance(metadata, Mapping) else None
+    if finalizers:
+        yield visible(f"it stays until its finalizers have run: {', '.join(map(str, finalizers))}", limit=300)
 
 
 def _is_final(reply: Reply) -> bool:

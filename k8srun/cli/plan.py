@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -98,7 +100,8 @@ def apply_command(
       k8srun plan apply fix.json --context prod --confirm DIGEST
     """
     found = _read(file)
-    outcome = apply(found, place.target(found), confirm, journal=choices.journal, options=choices.at(place))
+    with _interruptible():
+        outcome = apply(found, place.target(found), confirm, journal=choices.journal, options=choices.at(place))
     again = _again(["apply", str(file)], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-apply/v1", again))
 
@@ -134,7 +137,8 @@ def undo_command(
         raise InputError("name the plan's FILE, or a run with --run", do="List the runs: k8srun journal list.")
     wanted = run_id or latest_of(choices.journal.entries(), _read(file)).id if file else run_id
     target = place.target(find(choices.journal.entries(), wanted).plan)
-    outcome = undo(wanted, target, confirm, journal=choices.journal, options=choices.at(place))
+    with _interruptible():
+        outcome = undo(wanted, target, confirm, journal=choices.journal, options=choices.at(place))
     again = _again(["undo", "--run", wanted], place, choices)
     context.exit(print_change(outcome, output, "k8srun.dev/plan-undo/v1", again))
 
@@ -163,6 +167,15 @@ def export_command(*, file: Path, form: str | None, out: Path | None, place: Pla
             click.echo(str(path))
     else:
         click.echo(as_patches(found) if form == "patch" else as_manifests(found, place.target(found)), nl=False)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("What was done stands in the journal (k8srun journal list); preview it again to go on.", err=True)
+        raise
 
 
 def _read(file: Path) -> Plan:

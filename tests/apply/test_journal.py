@@ -158,12 +158,21 @@ def test_a_signed_journal_shows_what_was_cut_off_rewritten_or_added(path, keys):
 
     path.unlink()
     write(path)  # anew, by somebody without the key
+    assert any("journal.jsonl.head is missing" in one for one in audit(path, verifier=verifier).problems)
     head_path(path).write_bytes(head)
     assert any("shortened or rewritten" in one for one in audit(path, verifier=verifier).problems)
 
     path.write_bytes(b"".join(rows))
     write(path, 1)
     assert "entry 6 is not signed, though earlier ones are" in audit(path, verifier=verifier).problems
+
+
+def test_what_was_written_before_a_journal_was_signed_is_said_to_be_unsigned(path, keys):
+    signer, verifier, _other = keys
+    write(path, 2)
+    write(path, 3, signer=signer)
+    found = audit(path, verifier=verifier)
+    assert (found.problems, found.notes) == ((), ("entries 1 to 2 were written before it was signed",))
 
 
 def test_a_signature_of_another_key_or_of_another_line_shows(path, keys):

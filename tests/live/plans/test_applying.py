@@ -123,6 +123,40 @@ def test_a_deleted_object_is_made_again(control_plane, namespace, admin, journal
     assert read(control_plane, path)["data"] == {"a": "1"}
 
 
+def test_a_job_that_was_deleted_is_made_again_without_what_the_server_made_up_for_it(
+    control_plane, namespace, admin, journal
+):
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    pod_spec = {"restartPolicy": "Never", "containers": [{"name": "app", "image": "registry.example/app:1"}]}
+    template = {"metadata": {"labels": {"app": "once"}}, "spec": pod_spec}
+    control_plane.create(
+        jobs, named("Job", "once", namespace, "batch/v1", spec={"suspend": True, "template": template})
+    )
+    control_plane.wait_until(
+        "the Job controller", lambda: (read(control_plane, f"{jobs}/once").get("status") or {}).get("conditions")
+    )
+    plan = plan_of(admin, steps.delete(observed(control_plane, f"{jobs}/once"), "x"))
+    outcome = carried_out(plan, admin, journal)
+    control_plane.wait_until("the Job to go", lambda: read(control_plane, f"{jobs}/once") is None)
+    assert taken_back(outcome.run, admin, journal).status is ChangeStatus.APPLIED
+    assert read(control_plane, f"{jobs}/once")["spec"]["template"]["metadata"]["labels"]["app"] == "once"
+
+
+def test_what_a_finalizer_holds_is_said_to_stay(control_plane, namespace, admin, journal):
+    path = config_map(control_plane, namespace, a="1")
+    hold = [{"op": "add", "path": "/metadata/finalizers", "value": ["k8srun.dev/held"]}]
+    control_plane.request("PATCH", path, hold, content_type="application/json-patch+json")
+    named_so = {"apiVersion": "v1", "kind": "ConfigMap", "name": "settings", "namespace": namespace}
+    gone = Question("object-exists", {"object": named_so, "exists": False})
+    outcome = carried_out(
+        plan_of(admin, steps.delete(observed(control_plane, path), "x"), verify=(gone,)), admin, journal
+    )
+    assert "it stays until its finalizers have run: k8srun.dev/held" in outcome.steps[0].detail
+    assert outcome.fixed is AnswerState.NOT_FIXED
+    release = [{"op": "remove", "path": "/metadata/finalizers"}]
+    control_plane.request("PATCH", path, release, content_type="application/json-patch+json")
+
+
 def test_a_server_side_apply_takes_no_field_from_another_and_is_taken_back(control_plane, namespace, admin, journal):
     deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
     control_plane.create(deployments, deployment(namespace))
