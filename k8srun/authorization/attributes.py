@@ -1,10 +1,12 @@
 """What an authorizer is asked: who, and which request.
 
-Source: kubernetes `staging/src/k8s.io/apiserver/pkg/authorization/authorizer/interfaces.go`.
+Sources: kubernetes/apiserver `pkg/authorization/authorizer/interfaces.go`, `pkg/authentication/serviceaccount/util.go`,
+`pkg/authentication/group/authenticated_group_adder.go`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from k8srun.permission import Permission
@@ -17,6 +19,11 @@ SERVICE_ACCOUNTS = "system:serviceaccounts"
 SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
 NODE_PREFIX = "system:node:"
 NODES = "system:nodes"
+
+
+_DNS = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_ACCOUNT = re.compile(rf"(?P<namespace>(?=[^:]{{1,63}}:){_DNS}):(?P<name>{_DNS}(?:\.{_DNS})*)")
+_LONGEST_NAME = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,11 @@ class Identity:
 
     @property
     def service_account(self) -> tuple[str, str] | None:
-        """Namespace and name of the ServiceAccount; None for everybody else."""
+        """Namespace and name of the ServiceAccount; None for everybody else, and for names that none can have."""
         if not self.user.startswith(SERVICE_ACCOUNT_PREFIX):
             return None
-        namespace, colon, name = self.user.removeprefix(SERVICE_ACCOUNT_PREFIX).partition(":")
-        return (namespace, name) if namespace and name and colon and ":" not in name else None
+        match = _ACCOUNT.fullmatch(self.user, len(SERVICE_ACCOUNT_PREFIX))
+        return (match["namespace"], match["name"]) if match and len(match["name"]) <= _LONGEST_NAME else None
 
     @property
     def is_node(self) -> bool:
@@ -45,12 +52,11 @@ class Identity:
 
     def as_authenticated(self) -> Identity:
         """With the groups that real authentication and impersonation add. Adding them twice changes nothing."""
-        added = [AUTHENTICATED]
         account = self.service_account
-        if self.user == ANONYMOUS:
-            added = [UNAUTHENTICATED]
-        elif account:
-            added = [SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{account[0]}", AUTHENTICATED]
+        added = [SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{account[0]}"] if account else []
+        # Of who is said to be unauthenticated the server does not say the opposite.
+        if UNAUTHENTICATED not in self.groups:
+            added.append(UNAUTHENTICATED if self.user == ANONYMOUS else AUTHENTICATED)
         return Identity(self.user, (*self.groups, *(group for group in added if group not in self.groups)))
 
     def __str__(self) -> str:

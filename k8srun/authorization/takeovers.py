@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from k8srun.authorization.attributes import MASTERS, SERVICE_ACCOUNTS, UNAUTHENTICATED, Attributes, Identity
+from k8srun.authorization.attributes import MASTERS, SERVICE_ACCOUNTS, Attributes, Identity
 from k8srun.authorization.dangers import AUTHENTICATION, dangers_of, is_everything
 from k8srun.authorization.model import ALL, RBAC_GROUP, Grant, Rule, Subject
 from k8srun.authorization.permissions import identity_of
@@ -122,8 +122,7 @@ def ways_to(subject: Subject, accounts: Accounts, namespaces: Iterable[str]) -> 
 
 def member_of(subject: Subject) -> Identity:
     """Whom a subject stands for, with the groups that the server adds: what everybody holds may be a part of a path."""
-    found = identity_of(subject)
-    return found if subject.name == UNAUTHENTICATED else found.as_authenticated()
+    return identity_of(subject).as_authenticated()
 
 
 def _holding(where: str, names: tuple[str, ...], held: dict[Account, Account], key: str) -> Iterator[Key]:

@@ -72,6 +72,23 @@ def test_a_raw_review_adds_no_groups():
     assert allowed(bound, identity=Identity("jane").as_authenticated())
 
 
+@pytest.mark.parametrize(
+    "name", ["shop:Web", "SHOP:web", "shop.x:web", "shop:a:b", "shop:", ":web", "shop:-x", "shop:a..b", "shop:a_b",
+             f"{'a' * 64}:web", f"shop:{'a' * 254}"],
+)  # fmt: skip
+def test_a_user_name_that_no_service_account_can_have_gets_no_group_of_service_accounts(name):
+    assert Identity(f"system:serviceaccount:{name}").as_authenticated().groups == ("system:authenticated",)
+
+
+def test_a_service_account_may_have_dots_and_the_longest_names():
+    for name in ("shop:a.b-c.1", f"{'a' * 63}:{'b' * 253}"):
+        assert len(Identity(f"system:serviceaccount:{name}").as_authenticated().groups) == 3
+
+
+def test_who_is_said_to_be_unauthenticated_is_not_said_to_be_authenticated():
+    assert Identity("jane", ("system:unauthenticated",)).as_authenticated().groups == ("system:unauthenticated",)
+
+
 def test_the_groups_of_authentication_are_added_once():
     assert WEB.groups == ("system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated")
     assert WEB.as_authenticated() == WEB
