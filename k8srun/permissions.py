@@ -38,6 +38,8 @@ WARNINGS = {
         "another program with the same credentials would not.",
     ),
     Tier.NODES: (
+        "k8srun itself asks no kubelet: `get nodes/proxy` is for the commands that its runbooks print for you, such as",
+        "kubectl get --raw /api/v1/nodes/NODE/proxy/configz. Without them the tier secrets is enough.",
         "`list secrets` shows the content of every Secret, and `get nodes/proxy` is as good as root on every node: who",
         "holds it can have the kubelet run commands in any container, and what is asked of a kubelet directly is in no",
         "audit log of the API server. Bind this role for one investigation and take it away afterwards.",
@@ -59,7 +61,7 @@ def role_for(needs: Iterable[Need], *, name: str, kubelets: bool = False) -> dic
     """The ClusterRole that lets `read_live` read `needs` without a gap, and nothing else.
 
     Args:
-        kubelets: also what reads the kubelets' configuration and logs through the API server.
+        kubelets: also what lets a person read the kubelets' configuration and logs through the API server.
 
     Raises:
         InputError: a need names a kind whose resource is not known.

@@ -101,6 +101,7 @@ def test_what_is_dangerous_about_a_tier_is_said_and_json_stays_json():
     for arguments, stream in ([[], "stdout"], [["-o", "json"], "stderr"]):
         printed = CliRunner().invoke(permissions, ["--tier", "nodes", *arguments])
         assert "as good as root on every node" in getattr(printed, stream)
+        assert "k8srun itself asks no kubelet" in getattr(printed, stream)
     assert json.loads(printed.stdout)["kind"] == "ClusterRole"
 
 

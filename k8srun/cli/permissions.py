@@ -16,7 +16,7 @@ from k8srun.permissions import WARNINGS, Tier, role_of
     type=click.Choice([tier.value for tier in Tier]),
     default=Tier.BASE.value,
     show_default=True,
-    help="base: everything but Secrets; secrets: Secrets too; nodes: the kubelets' configuration and logs too.",
+    help="base: everything but Secrets; secrets: Secrets too; nodes: also what you need to ask kubelets by hand.",
 )
 @output_option("yaml", "json")
 def permissions(tier: str, output: str) -> None:
@@ -30,7 +30,7 @@ def permissions(tier: str, output: str) -> None:
     role = role_of(chosen)
     name = role["metadata"]["name"]
     notes = [
-        f"Read-only: what k8srun asks a live cluster for at the tier {chosen}, and no more.",
+        f"Read-only: what looking at a live cluster takes at the tier {chosen}, and no more.",
         *WARNINGS[chosen],
         f"Then: kubectl create clusterrolebinding {name} --clusterrole={name} --user=NAME",
     ]

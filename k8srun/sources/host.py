@@ -117,7 +117,7 @@ class _Reading:
     def _topic_of(self, path: str) -> str:
         """The topic of a path, as a gap names it."""
         for place in PLACES:
-            if fnmatchcase(path, place.pattern):
+            if fnmatchcase(path, place.pattern) or fnmatchcase(f"{path}/", place.pattern):  # a folder of `**`
                 return place.topic.value
         return next((file.topic.value for file in self.files if file.path == path), "*")
 
