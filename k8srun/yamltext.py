@@ -7,13 +7,21 @@ from typing import Any
 
 import yaml
 
+from k8srun.text import visible
+
 # YAML 1.1 has `y` and `n` for true and false, YAML 1.2 numbers as `1e3` and `0o7`.
 _AMBIGUOUS = re.compile(r"[yYnN]|[-+]?(\.\d+|\d[\d_]*\.?\d*)([eE][-+]?\d+)?|[-+]?0[oO][0-7]+")
 
 
 def yaml_text(*documents: Any) -> str:
-    """Documents with their keys in order, and texts of several lines as such."""
-    text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    """Documents with their keys in order, and texts of several lines as such. What could not be seen is escaped."""
+    text = _dumped(documents, allow_unicode=True)
+    seen = visible(text, limit=len(text), keep_newlines=True) == text
+    return text if seen else _dumped(documents, allow_unicode=False)
+
+
+def _dumped(documents: tuple[Any, ...], *, allow_unicode: bool) -> str:
+    text: str = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=allow_unicode, width=1000)
     return text
 
 

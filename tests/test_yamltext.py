@@ -24,3 +24,10 @@ def test_lines_are_shown_as_lines_and_the_same_object_twice_is_written_twice():
     shared = {"text": "one\ntwo\n"}
     assert yaml_text(shared, shared) == "text: |\n  one\n  two\n---\ntext: |\n  one\n  two\n"
     assert "&id" not in yaml_text([shared, shared])
+
+
+def test_what_could_hide_or_reorder_a_line_is_escaped():
+    text = yaml_text({"a": "gr\u00fcn", "b": "\u202eevil", "c": ["\u200b", "\x1b[31m"]})
+    assert not {"\u202e", "\u200b", "\x1b"} & set(text)
+    assert yaml.safe_load(text)["b"] == "\u202eevil"
+    assert yaml_text({"a": "gr\u00fcn"}) == "a: gr\u00fcn\n"
