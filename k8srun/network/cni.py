@@ -14,7 +14,7 @@ from typing import Any
 from k8srun.findings import Evidence
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, DAEMON_SET, NODE, POD
 from k8srun.network.pods import mapping, mappings, strings, text
-from k8srun.snapshot import JsonObject, Snapshot, object_key
+from k8srun.snapshot import JsonObject, Need, Snapshot, object_key
 
 
 class Enforcement(StrEnum):
@@ -34,7 +34,7 @@ class Where(StrEnum):
     CONFIG_MAP = "config map"  # key: NAME/KEY
     NODE_LABEL = "node label"
     NODE_ANNOTATION = "node annotation"
-    IMAGE_VERSION = "image version"  # key: unused; value: the least version
+    IMAGE_VERSION = "image version"  # key: unused; value: the least version, a date; empty for any
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,15 @@ PLUGINS: tuple[Plugin, ...] = (
         ),
     ),
     Plugin("kube-router", _ON, ("kube-router",), switches=(Switch(Where.ARGUMENT, "--run-firewall", "false", _OFF),)),
-    Plugin("kindnet", _OFF, ("kindnet",), switches=(Switch(Where.IMAGE_VERSION, "", "20240813", _ON),)),
+    Plugin(
+        "kindnet",
+        _UNSURE,
+        ("kindnet",),
+        switches=(
+            Switch(Where.IMAGE_VERSION, "", "20240813", _ON),
+            Switch(Where.IMAGE_VERSION, "", "", _OFF),
+        ),
+    ),
     Plugin(
         "k3s",
         _ON,
@@ -124,6 +132,8 @@ PLUGINS: tuple[Plugin, ...] = (
     Plugin("Calico", _UNSURE, custom_resources="projectcalico.org"),
     Plugin("GKE without network policy", _OFF, ("netd",)),
 )
+_KINDS = {Where.CONFIG_MAP: CONFIG_MAP, Where.NODE_LABEL: NODE, Where.NODE_ANNOTATION: NODE}
+"""Where a switch is read; of the others, in the agent's DaemonSet."""
 _POLICY_ENGINES = ("kube-network-policies", "calico-node", "kube-router")
 
 
@@ -159,13 +169,22 @@ def detect(snapshot: Snapshot) -> Cni:
             if fact:
                 return Cni(plugin.name, switch.then, (*seen, fact), tuple(_not_ready(snapshot, agents)), secondary)
         enforcement, more = plugin.otherwise, seen
-        if enforcement is _OFF:
+        if _unread(plugin, snapshot):
+            enforcement = _UNSURE
+        elif enforcement is _OFF:
             others = [item for item in snapshot.of(DAEMON_SET) if object_key(item)[1] in _POLICY_ENGINES]
             if others:
                 enforcement = _ON
                 more = (*seen, Evidence("a policy engine beside it", f"DaemonSet {object_key(others[0])[1]}"))
         return Cni(plugin.name, enforcement, more, tuple(_not_ready(snapshot, agents)), secondary)
     return Cni("unknown", Enforcement.UNKNOWN, secondary=secondary)
+
+
+def _unread(plugin: Plugin, snapshot: Snapshot) -> bool:
+    """Whether what could say otherwise was not read: then neither is sure that it enforces nor that it does not."""
+    engines = {DAEMON_SET} if plugin.otherwise is _OFF else set()
+    kinds = engines | {_KINDS.get(switch.where, DAEMON_SET) for switch in plugin.switches}
+    return any(snapshot.unmet(Need.objects(kind)) for kind in kinds)
 
 
 def _marks(plugin: Plugin, agents: list[JsonObject], snapshot: Snapshot) -> Iterator[Evidence]:

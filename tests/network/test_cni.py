@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from k8srun.kinds import CONFIG_MAP, DAEMON_SET
 from k8srun.network.cni import detect
 from tests.network.cluster import daemon_set, namespace, snapshot
 
@@ -61,6 +62,7 @@ ROWS = {
     ),
     "old kind": ([agent("kindnet", image="kindest/kindnetd:v20230511-dc714da8")], "kindnet", "inert"),
     "new kind": ([agent("kindnet", image="kindest/kindnetd:v20241108-5c6d2daf")], "kindnet", "enforced"),
+    "kind of no version": ([agent("kindnet", image="mirror/kindnetd:latest")], "kindnet", "unknown"),
     "kube-router": ([agent("kube-router", args=["--run-firewall=true"])], "kube-router", "enforced"),
     "kube-router without": ([agent("kube-router", args=["--run-firewall", "false"])], "kube-router", "inert"),
     "OVN-Kubernetes": ([agent("ovnkube-node")], "OVN-Kubernetes", "enforced"),
@@ -86,3 +88,17 @@ def test_pods_with_further_interfaces_are_named():
         "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: a, annotations: {k8s.v1.cni.cncf.io/networks: x}}}"
     )
     assert detect(snapshot(pod)).secondary == ("a/p",)
+
+
+@pytest.mark.parametrize(
+    ("objects", "unseen"),
+    [
+        ([agent("cilium")], CONFIG_MAP),
+        ([agent("aws-node")], CONFIG_MAP),
+        ([node(annotations=FLANNEL)], DAEMON_SET),
+    ],
+    ids=["Cilium", "VPC CNI", "Flannel"],
+)
+def test_enforcement_is_unknown_where_what_decides_about_it_was_not_read(objects, unseen):
+    assert detect(snapshot(*objects)).enforcement != "unknown"
+    assert detect(snapshot(*objects, unseen=[unseen])).enforcement == "unknown"
