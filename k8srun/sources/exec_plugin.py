@@ -48,7 +48,7 @@ def run_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any], *, timeout
         raise _failure(command, "it wants a terminal to ask on, and none is given to it")
     found = shutil.which(command)
     if found is None:
-        hint = visible(text_of(plugin, "installHint"), limit=500)
+        hint = visible(scrub(text_of(plugin, "installHint")), limit=500)
         raise _failure(command, f"it is not installed{f': {hint}' if hint else ''}")
     spec: dict[str, Any] = {"interactive": False}
     if plugin.get("provideClusterInfo") is True:

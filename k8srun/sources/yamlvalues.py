@@ -139,7 +139,7 @@ class _Builder:
         if len(self.stack) >= MAX_DEPTH:
             raise YamlError(f"nested deeper than {MAX_DEPTH} levels", line)
         if event.tag not in (None, "!") and event.tag not in _TAGS:
-            raise YamlError(f"the tag {_shown(event.tag)} is not of JSON: nothing is made from it", line)
+            raise _foreign(event.tag, line)
         if event.anchor:
             self.anchors.pop(event.anchor, None)
         self.count += 1
@@ -157,7 +157,10 @@ class _Builder:
     def alias(self, event: Any) -> None:
         line = event.start_mark.line + 1
         if event.anchor not in self.anchors:
-            raise YamlError(f"the alias *{_shown(event.anchor)} refers to nothing, or to what contains it", line)
+            # Its name is not shown: it may be a password that begins with an asterisk.
+            raise YamlError(
+                "an alias refers to nothing, or to what contains it (a text that begins with * needs quotes)", line
+            )
         value, size = self.anchors[event.anchor]
         self.aliased += size
         if self.aliased > MAX_ALIASED:
@@ -246,7 +249,7 @@ def _tagged(tag: str, text: str, event: Any) -> Any:
     """A scalar with an explicit tag of the core schema."""
     line = event.start_mark.line + 1
     if tag not in _TAGS:
-        raise YamlError(f"the tag {_shown(tag)} is not of JSON: nothing is made from it", line)
+        raise _foreign(tag, line)
     name = tag.removeprefix(_PREFIX)
     if name in {"str", "timestamp"}:
         return text
@@ -255,6 +258,12 @@ def _tagged(tag: str, text: str, event: Any) -> Any:
     if name not in kinds or not isinstance(value, kinds[name]) or (isinstance(value, bool) and name != "bool"):
         raise YamlError(f"this value is no {name}", line)
     return value
+
+
+def _foreign(tag: str, line: int) -> YamlError:
+    """Of a tag that is not of the core schema. One of somebody's own is not shown: it may be a password with a mark."""
+    name = f"the tag {_shown(tag)}" if tag.startswith(_PREFIX) else "a tag"
+    return YamlError(f"{name} is not of JSON: nothing is made from it (a text that begins with ! needs quotes)", line)
 
 
 def _shown(text: str) -> str:

@@ -105,8 +105,12 @@ def test_what_is_no_text_is_an_error(data):
     assert len(errors(data)) == 1
 
 
-def test_an_error_shows_no_secret():
-    (error,) = errors("password: hunter2: hunter3\n? [\n")
+@pytest.mark.parametrize(
+    "text",
+    ["password: hunter2: hunter3\n? [\n", "password: *hunter2\n", "password: !hunter2\n", "password: !hunter2 x\n"],
+)
+def test_an_error_shows_no_secret(text):
+    (error,) = errors(text)
     assert "hunter" not in error
 
 
