@@ -146,6 +146,7 @@ def _workloads(canaries: Canaries) -> list[dict[str, Any]]:
     names = (
         *("DB_PASSWORD", "PGPASSWORD", "API_KEY", "AUTH_TOKEN", "CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY"),
         *("DATABASE_URL", "SENTRY_DSN", "SMTP_PASS", "GITHUB_CREDENTIALS", "CONNECTION_STRING", "apiToken"),
+        *("DB_CREDS", "ADMIN_PW", "SLACK_WEBHOOK", "BEARER"),
     )
     environment = [{"name": name, "value": new(f"environment variable {name}")} for name in names]
     environment.append({"name": "BROKER", "value": f"amqp://user:{new('URL of a harmless variable')}@mq/"})
@@ -154,7 +155,7 @@ def _workloads(canaries: Canaries) -> list[dict[str, Any]]:
         "command": ["sh", "-c", f"export TOKEN={new('script')}; curl -H 'Authorization: Bearer {new('header')}' x"],
         "args": [f"--password={new('flag with =')}", "--token", new("flag and value"),
                  f"--dsn=postgres://u:{new('URL in a flag')}@db/x", f"--api-key={new('flag --api-key')}",
-                 "-u", f"admin:{new('user and password')}"],
+                 "-u", f"admin:{new('user and password')}", "redis-cli", "-a", new("a flag of a program")],
         "livenessProbe": {"httpGet": {"httpHeaders": [{"name": "Authorization", "value": f"Basic {new('probe')}"}]}},
     }  # fmt: skip
     template = {"metadata": {"annotations": {"vault.example.com/token": new("annotation")}}}
@@ -180,6 +181,19 @@ def _configuration(canaries: Canaries) -> list[dict[str, Any]]:
         f"server:\n  auth:\n    password: '{new('YAML value')}'\n    secret: |\n      {new('block scalar')}\n"
         f"      {new('second line of a block scalar')}\n  apiKey: {new('YAML key')}\n"
     )
+    manifests = (
+        f"kind: Secret\nmetadata: {{name: x}}\ndata:\n  greeting: {encoded(new('data of a manifest in a ConfigMap'))}\n"
+        f"stringData:\n  greeting: {new('stringData of a manifest in a ConfigMap')}\n"
+        "---\nkind: Pod\nspec:\n  containers:\n"
+        f"  - env:\n    - name: TOKEN\n      value: {new('variable of a manifest')}\n"
+        f"    args:\n    - --token\n    - {new('flag of a manifest')}\n"
+    )
+    settings = (
+        f"requirepass {new('redis.conf')}\npasswords:\n- {new('list of passwords')}\n"
+        f"<password>{new('XML')}</password>\n"
+        f"https://x.blob.core.windows.net/c?sp=r&sig={new('signature of a URL')}\n"
+        f"https://discord.com/api/webhooks/1/{new('address of a webhook')}\n"
+    )
     as_json = json.dumps({"db": {"password": new("JSON value")}, "nested": json.dumps({"token": new("JSON in JSON")})})
     encryption = {
         "resources": [{"resources": ["secrets"], "providers": [
@@ -191,8 +205,12 @@ def _configuration(canaries: Canaries) -> list[dict[str, Any]]:
             "ADMIN_PASSWORD": new("key of a ConfigMap"),
             "kubeconfig": kubeconfig(canaries, "kubeconfig in a ConfigMap"),
             "encryption.yaml": f"keys:\n- name: key1\n  secret: {encoded(new('encryption key in a ConfigMap'))}\n",
+            "manifests.yaml": manifests, "settings.conf": settings,
+            "encoded": encoded(kubeconfig(canaries, "kubeconfig in base64")),
             "ca.key": canaries.private_key("key in a ConfigMap"), "bundle.pem": canaries.private_key("bundle"),
         }, binaryData={"keystore.jks": encoded(new("binary data"))}),
+        _object("Template", "t", api_version="template.openshift.io/v1",
+                objects=[{"kind": "Secret", "data": {"greeting": encoded(new("Secret within a template"))}}]),
         {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration", **encryption},
         _object("Database", "db", api_version="example.com/v1",
                 spec={"password": new("field of a custom resource"), "auth": {"clientSecret": new("nested field")},

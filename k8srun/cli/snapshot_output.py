@@ -81,7 +81,7 @@ def _print_unknown(out: Console, unknown: Unknown) -> None:
     names = ", ".join(visible(name) for name in unknown.items[:_SHOWN_NAMES])
     more = f" and {len(unknown.items) - _SHOWN_NAMES} more" if len(unknown.items) > _SHOWN_NAMES else ""
     out.print(
-        f"? {unknown.what}: {names}{more} only in the {other} one; the {unknown.missing_in} one cannot tell: "
+        f"? {visible(unknown.what)}: {names}{more} only in the {other} one; the {unknown.missing_in} one cannot tell: "
         f"{visible(unknown.reason, limit=500)}",
         style="magenta",
         soft_wrap=True,
