@@ -45,7 +45,8 @@ def diagnose_case(case: Case) -> Diagnosis:
     row = case.symptom.row if case.symptom else None
     return Diagnosis(
         symptom=case.symptom.line if case.symptom else "",
-        recognised=True,
+        # With neither a text that is known nor two ends to ask about, nothing was answered.
+        recognised=case.symptom is not None or case.answer is not None,
         family=f"network-{case.failure}" if case.failure else "",
         domain=DOMAIN,
         runbook=RUNBOOK,

@@ -99,10 +99,14 @@ def headline(record: RunRecord) -> str:
 
 
 def _unproven(diagnoses: Sequence[Diagnosis]) -> str:
-    if any(diagnosis.symptom and not diagnosis.recognised for diagnosis in diagnoses):
-        return "The message is not one that is known."
+    for unknown in (diagnosis for diagnosis in diagnoses if not diagnosis.recognised):
+        return "The message is not one that is known." if unknown.symptom else unknown.meaning
     still_open = any(cause.status is CauseStatus.OPEN for diagnosis in diagnoses for cause in diagnosis.causes)
-    return "No cause could be proven." if still_open else "Every known cause is ruled out."
+    if still_open:
+        return "No cause could be proven."
+    return (
+        "Every known cause is ruled out." if any(diagnosis.causes for diagnosis in diagnoses) else diagnoses[0].meaning
+    )
 
 
 def _new(record: RunRecord) -> list[Finding]:

@@ -8,6 +8,9 @@ from k8srun.errors import InputError
 from k8srun.kinds import POD
 from k8srun.network.asking import ask
 from k8srun.network.decision import Verdict
+from k8srun.network.diagnosis import diagnose
+from k8srun.network.diagnosis_case import Ends
+from k8srun.network.symptoms import read
 from k8srun.network.world import World
 from k8srun.snapshot import Area, Gap, GapReason
 from tests.network.cluster import DENY, SHOP, namespace, pod, policy, service, snapshot
@@ -33,6 +36,12 @@ def test_a_name_of_the_clusters_dns_is_its_service_or_pod_and_never_taken_for_th
 
 def test_a_name_made_of_an_address_is_the_pod_that_has_it():
     assert asked(SHOP, PAY, destination="10-1-0-4.shop.pod.cluster.local").destination == "shop/db[Pod]"
+
+
+@pytest.mark.parametrize("said", [Ends(), Ends("nosuch/web", "pay/db")])
+def test_what_tells_neither_a_failure_nor_two_ends_is_not_answered(said):
+    assert not diagnose(World(snapshot(SHOP, PAY)), read("nothing that anybody prints"), said).recognised
+    assert diagnose(World(snapshot(SHOP, PAY)), read("dial tcp 10.0.0.9:5432: i/o timeout"), said).recognised
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,14 @@ def test_without_a_confirmed_cause_the_headline_says_which_of_the_reasons_it_is(
     assert headline(replace(run, result=replace(run.result, diagnoses=(other,), checks=()))) == words
 
 
+def test_a_question_without_an_answer_is_not_called_ruled_out():
+    run = record()
+    nothing = replace(run.result.diagnoses[0], symptom="", recognised=False, meaning="Say from where.", causes=())
+    assert headline(replace(run, result=replace(run.result, diagnoses=(nothing,), checks=()))) == "Say from where."
+    fine = replace(nothing, recognised=True, meaning="Every Service has pods behind it.")
+    assert headline(replace(run, result=replace(run.result, diagnoses=(fine,), checks=()))) == fine.meaning
+
+
 def test_code_is_hidden_and_plots_keep_their_alternative_text(folder):
     html = write_report(folder).read_text()
     assert "secret_code_marker" not in html
