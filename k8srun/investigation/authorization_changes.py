@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +10,9 @@ from k8srun.assessment.symptoms import diagnose
 from k8srun.atomic import write_atomically
 from k8srun.authorization.denials.case import Case
 from k8srun.authorization.denials.denial import Denial, DenialKind
-from k8srun.authorization.denials.diagnosis import DIAGNOSIS_NEEDS, diagnose_denial
+from k8srun.authorization.denials.diagnosis import diagnose_denial
 from k8srun.authorization.denials.reading import read
-from k8srun.authorization.fixes.after import RBAC_KINDS
 from k8srun.authorization.fixes.earlier import earlier
-from k8srun.authorization.fixes.impact import impact
 from k8srun.authorization.fixes.needed import needed
 from k8srun.authorization.fixes.options import Proposal, propose
 from k8srun.authorization.fixes.plans import grant_plan, token_plan
@@ -29,7 +25,6 @@ from k8srun.investigation.auditlog import read_audit_file
 from k8srun.investigation.questions import Questions
 from k8srun.lab import Lab
 from k8srun.plan import Plan
-from k8srun.snapshot import Need, Snapshot
 from k8srun.sources.saved import load
 
 if TYPE_CHECKING:
@@ -148,16 +143,6 @@ class AuthorizationChanges(Questions):
         return token_plan(
             namespace, name, path, self.snapshot, seconds=seconds, audiences=(audience,) if audience else ()
         )
-
-    def _impact(self, plan: Plan) -> Callable[[Plan], tuple[str, ...]] | None:
-        """Computes anew what a plan of roles and bindings brings about; None for others, which say it themselves."""
-        if any(step.target is None or step.target.of_kind not in RBAC_KINDS for step in plan.steps):
-            return None
-        return lambda again: impact(again.steps, self._again(DIAGNOSIS_NEEDS))
-
-    @abstractmethod
-    def _again(self, needs: Sequence[Need]) -> Snapshot:
-        """The same sources, read anew."""
 
     def _denial(self, error: str, request: str) -> Denial:
         if request:

@@ -15,6 +15,7 @@ from k8srun.apply import Journal, Options, Target, apply, default_path, preview
 from k8srun.apply.local import LocalTarget, kubeconfig_views
 from k8srun.apply.opening import target_of
 from k8srun.assessment.checks import CHECKS
+from k8srun.assessment.impact import impact_again
 from k8srun.assessment.needs import needs_of
 from k8srun.assessment.remedies import plan_of
 from k8srun.assessment.symptoms import diagnose
@@ -196,7 +197,7 @@ class Investigation(
 
     def preview(self, plan: Plan) -> Preview:
         """What applying a plan would do now, and the confirmation for exactly that. Changes nothing."""
-        options = Options(impact=self._impact(plan) or self._traffic(plan))
+        options = Options(impact=self._impact)
         return preview(plan, self._target(plan), journal=Journal(default_path(os.environ)), options=options)
 
     def apply(self, plan: Plan, *, confirm: str, done: Sequence[int] = ()) -> Outcome:
@@ -214,7 +215,7 @@ class Investigation(
             snapshot=self._again,
             by_hand=frozenset(done),
             patience=_PATIENCE_SECONDS,
-            impact=self._impact(plan) or self._traffic(plan),
+            impact=self._impact,
         )
         outcome = apply(plan, target, confirm, journal=Journal(default_path(os.environ)), options=options)
         if outcome.status is not ChangeStatus.PREVIEWED:
@@ -228,6 +229,10 @@ class Investigation(
         """The same sources, read anew: what a plan's questions are asked of."""
         now = datetime.now(UTC)
         return read_lab(self.lab, now) if self.lab else collect(self._options, needs=needs, now=now)
+
+    def _impact(self, plan: Plan) -> tuple[str, ...]:
+        """What a plan brings about as the cluster is now."""
+        return impact_again(plan, self._again)
 
     def show(self, value: object, view: str = "") -> None:
         """Display a diagnosis, check results, gaps or a snapshot; `view` picks one where there are several."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,16 +25,15 @@ from k8srun.network.diagnosis_path import path
 from k8srun.network.difference import difference, with_objects
 from k8srun.network.exposure import coverage, exposure
 from k8srun.network.fixes_default_deny import default_deny_plan
-from k8srun.network.fixes_impact import after, concerns, impact_again
+from k8srun.network.fixes_impact import after
 from k8srun.network.flows import Flows, read_flows
-from k8srun.network.needs import NEEDS
 from k8srun.network.policy import Direction, Policy
 from k8srun.network.reach import reach
 from k8srun.network.reasons import reasons
 from k8srun.network.symptoms import read
 from k8srun.network.world import World
 from k8srun.plan import Plan
-from k8srun.snapshot import JsonObject, Need, Snapshot
+from k8srun.snapshot import JsonObject, Snapshot
 from k8srun.sources.kubeconfig import read_regular_file
 from k8srun.sources.manifests import Manifests
 
@@ -206,16 +204,6 @@ class NetworkQuestions(Questions):
                 given.get("source", ""), given.get("destination", ""), port or given.get("port", "")
             )
         return symptom, Ends(source, destination, port)
-
-    def _traffic(self, plan: Plan) -> Callable[[Plan], tuple[str, ...]] | None:
-        """Computes anew what a plan opens and closes; None for plans of other things."""
-        if not concerns(plan):
-            return None
-        return lambda again: impact_again(self._again(NEEDS), again)
-
-    @abstractmethod
-    def _again(self, needs: Sequence[Need]) -> Snapshot:
-        """The same sources, read anew."""
 
     def _flows(self, file: str) -> Flows:
         try:
