@@ -97,21 +97,30 @@ def survey(view: View) -> Diagnosis:
     found_cases = list(cases(view))
     if not found_cases:
         return _nothing_found(view)
-    found = sorted((diagnose_case(case) for case in found_cases), key=lambda one: not one.confirmed)
+    found = sorted(map(diagnose_case, found_cases), key=lambda one: _ORDER[one.causes[0].status])
     return _with_others(found[0], found[1:])
 
 
 def cases(view: View) -> Iterator[Case]:
     """One case for each message of each workload; a state is passed over where its cause is seen too."""
     seen: dict[tuple[str, str], list[Trouble]] = {}
-    explained = {view.workload_of(one.template) for one in view.troubles if not one.symptom.row.state}
     for trouble in view.troubles:
-        workload = view.workload_of(trouble.template)
-        if trouble.symptom.row.state and workload in explained:
-            continue
-        seen.setdefault((workload, trouble.symptom.row.family), []).append(trouble)
-    for troubles in seen.values():
-        yield Case(view, troubles[0].symptom, troubles[0], tuple(troubles[1:]), stated=False)
+        seen.setdefault((view.workload_of(trouble.template), trouble.symptom.row.family), []).append(trouble)
+    found = {
+        key: Case(view, troubles[0].symptom, troubles[0], tuple(troubles[1:]), stated=False)
+        for key, troubles in seen.items()
+    }
+    explained = {workload for (workload, _), case in found.items() if _explains(case)}
+    for (workload, _), case in found.items():
+        if not (case.symptom.row.state and workload in explained):
+            yield case
+
+
+def _explains(case: Case) -> bool:
+    """Whether a message tells a cause that still holds: an old event may be of what was mended since."""
+    if case.symptom.row.state:
+        return False
+    return any(cause.status is not CauseStatus.RULED_OUT for cause in diagnose_case(case).causes)
 
 
 def case_of(symptom: Symptom, view: View) -> Case:
@@ -120,7 +129,7 @@ def case_of(symptom: Symptom, view: View) -> Case:
     own = [trouble for trouble in matching if trouble.symptom.row == symptom.row]
     if symptom.row.state:
         same_kind = [one for one in matching if one.symptom.row.runbook == symptom.row.runbook]
-        telling = [one for one in same_kind if not one.symptom.row.state]
+        telling = [one for one in same_kind if _explains(Case(view, one.symptom, one))]
         if telling:
             told = {**telling[0].symptom.told, **symptom.told}
             return Case(view, replace(telling[0].symptom, told=told), telling[0], tuple(telling[1:]))

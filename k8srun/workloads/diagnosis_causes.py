@@ -25,6 +25,7 @@ _SECRETS = "kubectl -n {namespace} get secrets --field-selector type=kubernetes.
 _MAKE_ANEW = "kubectl -n {namespace} create secret docker-registry {name} --from-file=.dockerconfigjson=FILE"
 _ASK = "k8srun image check {image} --pod {namespace}/{pod} --context CONTEXT --secrets"
 _HARDEN = "k8srun run harden-workload -p workload={namespace}/{workload} -p level={level} --context CONTEXT"
+_REACH = "curl -sv https://{registry}/v2/ -o /dev/null  # on the node"
 _EDIT = "kubectl -n {namespace} edit {workload}"
 
 CAUSES: dict[str, Reason] = {
@@ -86,8 +87,7 @@ CAUSES: dict[str, Reason] = {
     ),
     "runtime-handler-not-on-node": Reason(
         "The container runtime of the node does not know the handler of the pod's RuntimeClass",
-        "Install {name} on the node and configure it in its runtime, or keep the pod to nodes that have it by the"
-        " RuntimeClass's scheduling.nodeSelector.",
+        "Configure {name} in the node's runtime, or let the RuntimeClass's scheduling.nodeSelector name nodes with it.",
         ("kubectl get runtimeclasses -o wide", _DESCRIBE),
     ),
     "image-name-invalid": Reason(
@@ -129,10 +129,7 @@ CAUSES: dict[str, Reason] = {
     "pull-secret-malformed": Reason(
         "A pull secret is malformed, so that the kubelet uses none of them",
         "Make the pull secret {name} anew.",
-        (
-            "kubectl -n {namespace} delete secret {name}",
-            _MAKE_ANEW,
-        ),
+        ("kubectl -n {namespace} delete secret {name}", _MAKE_ANEW),
         (_SECRETS,),
     ),
     "pull-credential-missing": Reason(
@@ -162,8 +159,8 @@ CAUSES: dict[str, Reason] = {
     "registry-egress-blocked": Reason(
         "The node does not reach the registry's address",
         "Open the way from the nodes to {registry}: firewall, proxy of the container runtime, mirror.",
-        ("curl -sv https://{registry}/v2/ -o /dev/null  # on the node",),
-        ("curl -sv https://{registry}/v2/ -o /dev/null  # on the node",),
+        (_REACH,),
+        (_REACH,),
     ),
     "image-pull-cause-not-shown": Reason(
         "Why the pull fails is not in what was read",
@@ -225,10 +222,7 @@ CAUSES: dict[str, Reason] = {
     "seccomp-forbids": Reason(
         "The seccomp profile forbids the system call",
         "Find the call in the node's audit log, and use a profile of your own that allows it (type: Localhost).",
-        (
-            "journalctl -k | grep type=1326  # on the node",
-            "ausyscall NUMBER  # the name of the call",
-        ),
+        ("journalctl -k | grep type=1326  # on the node", "ausyscall NUMBER  # the name of the call"),
         ("journalctl -k | grep type=1326  # on the node: the seccomp denials",),
     ),
     "seccomp-profile-not-on-node": Reason(
@@ -278,6 +272,16 @@ CAUSES: dict[str, Reason] = {
         "No node meets what the pod asks for",
         "Lower the pod's requests, or add or free a node that fits: {reasons}",
         ("kubectl describe nodes | grep -A6 'Allocated resources'",),
+    ),
+    "volume-not-available": Reason(
+        "A volume of the pod cannot be attached or mounted",
+        "Mend what the message names: {reasons}",
+        ("kubectl -n {namespace} describe pvc", "kubectl get volumeattachments  # is it held by another node"),
+    ),
+    "node-has-no-room": Reason(
+        "The node has too little left for the pod",
+        "State requests that fit what the pod uses, so that it is placed where there is room: {reasons}",
+        ("kubectl describe node {node}", "kubectl -n {namespace} top pods"),
     ),
     "process-fails": Reason(
         "The process in the container ends by itself",

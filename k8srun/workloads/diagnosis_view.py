@@ -9,7 +9,7 @@ from typing import Any
 
 from k8srun.errors import InputError
 from k8srun.kinds import DEPLOYMENT, EVENT, REPLICA_SET, Kind, kind_of
-from k8srun.pods import TEMPLATE_PATHS, Owners, PodTemplate, containers, pod_template, pods
+from k8srun.pods import TEMPLATE_PATHS, Owners, PodTemplate, containers, controller_of, pod_template, pods
 from k8srun.snapshot import JsonObject, Snapshot
 from k8srun.text import visible
 from k8srun.workloads.diagnosis_shapes import mapping, mappings, text
@@ -81,7 +81,8 @@ class View:
     def _of_pods(self) -> Iterator[Trouble]:
         for pod in pods(self.snapshot):
             status = mapping(pod.item.get("status"))
-            if status.get("phase") == "Succeeded":
+            evicted = status.get("reason") == "Evicted" and controller_of(pod.item) is not None
+            if status.get("phase") == "Succeeded" or evicted:  # its controller has made another in its place
                 continue
             yield from _trouble(pod, "", _said(status), f"status of {pod.ref}", text(status, "startTime"))
             for condition in mappings(status.get("conditions")):

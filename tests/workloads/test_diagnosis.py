@@ -74,6 +74,15 @@ SPELLINGS = {
     ],
     "limit-range": ["maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 5Gi"],
     "webhook-denied": ['admission webhook "validate.kyverno.svc-fail" denied the request: '],
+    "volume-not-mounted": [
+        'MountVolume.MountDevice failed for volume "pvc-1" : rpc error: code = Internal desc = exit status 32',
+        'Multi-Attach error for volume "pvc-1" Volume is already exclusively attached to one node',
+        "Unable to attach or mount volumes: unmounted volumes=[data]: timed out waiting for the condition",
+    ],
+    "node-without-room": [
+        "The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 900Mi.",
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 2000, used: 1900, capacity: 2000",
+    ],
     "out-of-memory": ["Memory cgroup out of memory: Killed process 12 (java) total-vm:80kB"],
     "invalid-image-name": [
         'Failed to apply default image tag "R.example/A:1": couldn\'t parse image name "R.example/A:1"',
@@ -400,6 +409,21 @@ def test_old_warnings_of_a_pod_that_is_ready_now_are_no_trouble():
         cluster(item, event("Error: container has runAsNonRoot and image will run as root", "2026-01-01T00:00:00Z"))
     )
     assert found.causes == ()
+
+
+def test_an_old_event_of_what_was_mended_does_not_hide_what_is_wrong_now():
+    item = crashing(pod_spec(), "", code=2)
+    old = event("Error: container has runAsNonRoot and image will run as root", "2026-01-01T00:00:00Z")
+    for found in (surveyed(cluster(item, old)), diagnose("web 0/1 CrashLoopBackOff", cluster(item, old), NOW)):
+        assert (found.family, found.causes[0].evidence[0].fact) == ("crash-loop", "exit code 2")
+
+
+def test_an_evicted_pod_is_no_trouble_once_its_controller_has_made_another():
+    item = pod(ownerReferences=[{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "controller": True}])
+    item["status"] = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+    assert surveyed(cluster(item)).causes == ()
+    del item["metadata"]["ownerReferences"]
+    assert [cause.id for cause in surveyed(cluster(item)).confirmed] == ["node-has-no-room"]
 
 
 def test_pods_that_could_not_be_read_are_not_called_healthy():
