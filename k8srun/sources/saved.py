@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -48,7 +48,7 @@ class _Header:
 
     schema: str
     tool: str
-    taken_at: datetime
+    taken_at: Annotated[datetime, msgspec.Meta(tz=True)]
     origin: tuple[str, ...]
     lab: bool
     server: ServerInfo | None

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import msgspec
 
-from k8srun.pem import read_pem
+from k8srun.pem import PemBlock, read_pem
 from k8srun.scrub import scrub
 from k8srun.sources.dockerconfig import login_of, read_entries
 
@@ -31,8 +31,24 @@ _PUBLIC_KEYS = {
         {"token-id", "expiration", "usage-bootstrap-authentication", "usage-bootstrap-signing", "auth-extra-groups"}
     ),
 }
-# The forms, and the field in which each says more than a size.
-_FORMS = {"pem": "blocks", "registries": "registries", "token": "claims", "text": "text", "opaque": "", "malformed": ""}
+
+
+class _Registry(TypedDict, total=False):
+    host: Required[str]
+    username: Required[bool]
+    has_auth: Required[bool]
+    error: str
+
+
+# The forms, and the field in which each says more than a size, with its type.
+_FORMS: dict[str, tuple[str, Any]] = {
+    "pem": ("blocks", tuple[PemBlock, ...]),
+    "registries": ("registries", tuple[_Registry, ...]),
+    "token": ("claims", dict[str, Any]),
+    "text": ("text", str),
+    "opaque": ("", None),
+    "malformed": ("", None),
+}
 _CLAIMS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 
@@ -70,8 +86,14 @@ def _reduce_text(secret_type: str, key: str, value: object) -> dict[str, Any]:
 
 def _already_reduced(value: dict[str, Any]) -> dict[str, Any]:
     """A value in the reduced form, of a snapshot shown as JSON and read again as a file; anything else in it is cut."""
-    fields = {"type", "bytes", "error", _FORMS[value["type"]]}
-    return {name: value[name] for name in value if name in fields}
+    name, kind = _FORMS[value["type"]]
+    types = {"type": str, "bytes": int, "error": str, name: kind}
+    try:
+        for field in types.keys() & value.keys():
+            msgspec.convert(value[field], types[field])
+    except msgspec.ValidationError:
+        return {"type": "malformed", "error": "not the reduced form of a value"}
+    return {field: value[field] for field in value if field in types}
 
 
 def _reduce_bytes(secret_type: str, key: str, value: bytes) -> dict[str, Any]:

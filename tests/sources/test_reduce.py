@@ -157,6 +157,15 @@ def test_string_data_is_written_into_data_as_the_server_does():
     assert "stringData" not in secret
 
 
+@pytest.mark.parametrize("value", [
+    {"type": "pem", "blocks": 5}, {"type": "pem", "blocks": [{"label": 5}]}, {"type": "registries", "registries": [{}]},
+    {"type": "token", "claims": "x"}, {"type": "text", "text": 5}, {"type": "opaque", "bytes": "many"},
+])  # fmt: skip
+def test_what_only_looks_like_a_reduced_value_is_malformed(value):
+    reduced = reduce_object({"kind": "Secret", "data": {"a": value}})["data"]["a"]
+    assert reduced == {"type": "malformed", "error": "not the reduced form of a value"}
+
+
 @pytest.mark.parametrize(("value", "error"), [("hunter2!", "not valid base64"), (7, "not a string")])
 def test_data_that_is_not_base64_is_malformed(value, error):
     assert reduce_secret_data("Opaque", {"a": value}) == {"a": {"type": "malformed", "error": error}}

@@ -232,6 +232,13 @@ def test_an_object_that_no_source_would_have_let_through_is_a_gap(snapshot, file
     assert [(gap.what, gap.reason) for gap in loaded.gaps] == [("Namespace", GapReason.MALFORMED)] * 2
 
 
+def test_a_time_without_a_zone_is_damage(snapshot, file):
+    save(snapshot, file)
+    rewrite(file, {**json.loads(lines(file)[0]), "taken_at": "2026-01-01T00:00:00"}, *lines(file)[1:])
+    with pytest.raises(InputError, match="taken_at"):
+        load(file)
+
+
 def test_a_header_that_promises_more_than_there_is_takes_no_memory_for_it(snapshot, file):
     save(snapshot, file)
     rewrite(file, {**json.loads(lines(file)[0]), "objects": {"Pod": 10**15}})
