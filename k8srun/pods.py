@@ -66,8 +66,9 @@ class PodTemplate:
 
     @property
     def ref(self) -> str:
-        """`Pod shop/web-0`, `Deployment.apps shop/web`."""
-        return resource_name(self.kind, self.item)
+        """`Pod shop/web-0`, `Deployment.apps shop/web`; of one that gets its name from the server the beginning."""
+        metadata = self.item.get("metadata") or {}
+        return f"{resource_name(self.kind, self.item)}{'' if self.name else metadata.get('generateName') or ''}"
 
     @property
     def namespace(self) -> str:

@@ -77,6 +77,13 @@ def test_lists_json_and_standard_input_are_read(tmp_path):
     assert [line["ref"] for line in lines(result)] == ["Pod shop/a", "Pod shop/b", "Pod shop/c"]
 
 
+def test_what_gets_its_name_from_the_server_is_named_by_how_it_begins(tmp_path):
+    made = pod()
+    made["metadata"] = {"generateName": "web-", "namespace": "shop"}
+
+    assert [line["ref"] for line in lines(run(write(tmp_path, made), "-o", "jsonl"))] == ["Pod shop/web-"]
+
+
 def test_two_pods_of_one_name_are_both_judged(tmp_path):
     file = write(tmp_path, pod(), pod(spec=PRIVILEGED))
 
