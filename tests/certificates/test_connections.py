@@ -254,7 +254,10 @@ def test_the_fix_of_a_leaf_that_an_older_ca_signed_is_to_sign_it_again():
     found = diagnose("", cluster.snapshot(), NOW)
 
     assert [cause.id for cause in found.confirmed] == ["ca-rebuilt"]
-    assert "sudo kubeadm init phase certs apiserver" in found.confirmed[0].fix.commands
+    commands = found.confirmed[0].fix.commands
+    fetch, make = (next(i for i, said in enumerate(commands) if word in said) for word in ("ClusterConf", "init phase"))
+    assert fetch < make, "without its configuration kubeadm writes its defaults into the certificate"
+    assert commands[make] == "sudo kubeadm init phase certs apiserver --config kubeadm.yaml"
 
 
 def test_a_token_that_is_valid_is_not_blamed():

@@ -417,12 +417,18 @@ class TestHosts:
         )  # fmt: skip
         plan = plan_in(world(moved, lab), lab.symptom)
         assert "k8s-certs-renew.sh" in plan.steps[1].commands[0]
+        said = "\n".join(command for step in plan.steps for command in step.commands)
+        assert "crictl ps --name etcd" not in said, "its etcd is a service of the host"
+        assert "admin-$(hostname).pem" in said
+        assert "cp -a /etc/ssl/etcd/ssl" in said
 
     def test_an_expired_ca_is_made_again_with_its_key_and_workers_get_it_too(self, labs):
         lab = labs["expired-ca"]
         plan = plan_in(world(seen(lab), lab), lab.symptom)
         said = "\n".join(command for step in plan.steps for command in step.commands)
         assert "-signkey /etc/kubernetes/pki/ca.key" in said
+        assert "set-cluster kubernetes" not in said, "the kubelet of a joined node calls its cluster otherwise"
+        assert "{.clusters[0].name}" in said
         assert plan.steps[-1].host == "each worker node"
         assert "--embed-certs" in "\n".join(plan.steps[-1].commands)
 

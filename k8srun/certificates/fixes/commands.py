@@ -14,7 +14,13 @@ from k8srun.text import visible
 CONTROL_PLANE = "on each control-plane node, one after the other"
 WORKSTATION = "where the kubeconfig is used"
 
-BACKUP = "sudo cp -a /etc/kubernetes /var/backups/kubernetes-$(date +%F)"
+COPY = "sudo mkdir -p /var/backups && sudo cp -a"
+BACKUP = f"{COPY} /etc/kubernetes /var/backups/kubernetes-$(date +%F)"
+_CONFIGURED = frozenset({"apiserver", "etcd-server", "etcd-peer"})
+_CONFIGURATION = (
+    "sudo kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system get cm kubeadm-config"
+    " -o jsonpath='{.data.ClusterConfiguration}' > kubeadm.yaml  # or the file that kubeadm init was given"
+)
 _STATIC = "/etc/kubernetes/manifests"
 _CREDENTIALS = {
     "EKS": "aws eks update-kubeconfig --name CLUSTER --region REGION",
@@ -119,17 +125,26 @@ def by_hand(certificate: str, authority: str) -> tuple[str, ...]:
     )
 
 
-def reissue(role: str, distribution: Distribution, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """A certificate made anew, with a new key and what kubeadm's configuration says now; where kubeadm does not make
-    it, as the distribution renews it."""
+def reissue(role: str, distribution: Distribution, edit: str = "") -> tuple[str, ...]:
+    """A certificate made anew, with a new key; where kubeadm does not make it, as the distribution renews it.
+
+    Without the cluster's configuration kubeadm would write its defaults into it: of service address, names and domain.
+
+    Args:
+        edit: what to change in that configuration first.
+    """
     if distribution.name in {"k3s", "RKE2", *_PROVIDER}:
         return renewal(role, distribution)[1]
     path = BY_ID[role].path.removesuffix(".crt")
+    configured = role in _CONFIGURED
     return (
         BACKUP,
+        *((_CONFIGURATION,) if configured else ()),
+        *((f"# in kubeadm.yaml: {edit}",) if edit else ()),
         f"sudo mv {path}.crt {path}.key /var/backups/",
-        f"sudo {_kubeadm(distribution)} init phase certs {role}{''.join(f' {word}' for word in extra)}",
+        f"sudo {_kubeadm(distribution)} init phase certs {role}{' --config kubeadm.yaml' if configured else ''}",
         *restart(BY_ID[role].program, distribution),
+        *((f"sudo {_kubeadm(distribution)} init phase upload-config kubeadm --config kubeadm.yaml",) if edit else ()),
     )
 
 
@@ -206,12 +221,14 @@ def renew_same_key(authority: str) -> tuple[str, ...]:
 
 def embed_authority(authority: str) -> tuple[str, ...]:
     """A node's CA certificate into each of the kubeconfigs that its programs and administrators use there."""
+    # A joined node's kubelet calls its cluster otherwise than kubeadm does: default-cluster.
+    cluster = "$(sudo kubectl config view --kubeconfig $file -o jsonpath='{.clusters[0].name}')"
     write = (
-        "sudo kubectl config set-cluster kubernetes --kubeconfig /etc/kubernetes/$name.conf"
+        f'sudo kubectl config set-cluster "{cluster}" --kubeconfig $file'
         f" --certificate-authority {quote(authority)} --embed-certs"
     )
     names = "admin super-admin controller-manager scheduler kubelet"
-    return (f"for name in {names}; do test -e /etc/kubernetes/$name.conf && {write}; done",)
+    return (f"for name in {names}; do file=/etc/kubernetes/$name.conf; sudo test -e $file && {write}; done",)
 
 
 def handshake(address: str, name: str = "") -> str:

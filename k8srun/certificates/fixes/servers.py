@@ -96,12 +96,7 @@ def add_name(case: Case) -> Fix:
         return Fix(f"Add {wanted} to {BY_ID[role].title}. {summary}", commands, CONTROL_PLANE)
     return Fix(
         f"Add {wanted} to apiServer.certSANs of kubeadm's configuration, and make the API server's certificate again",
-        (
-            "kubectl -n kube-system get cm kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > kubeadm.yaml",
-            f"# in kubeadm.yaml: apiServer.certSANs: [..., {wanted}]",
-            *reissue("apiserver", distribution, ("--config", "kubeadm.yaml")),
-            "sudo kubeadm init phase upload-config kubeadm --config kubeadm.yaml",
-        ),
+        reissue("apiserver", distribution, f"apiServer.certSANs: [..., {wanted}]"),
         CONTROL_PLANE,
     )
 
@@ -211,7 +206,7 @@ def reissue_peer(case: Case) -> Fix:
     return Fix(
         f"Add {wanted} to etcd.local.peerCertSANs of kubeadm's configuration, make the peer's certificate again, and"
         " restart this member; one member at a time, so that the quorum holds",
-        reissue("etcd-peer", case.world.distribution, ("--config", "kubeadm.yaml")),
+        reissue("etcd-peer", case.world.distribution, f"etcd.local.peerCertSANs: [..., {wanted}]"),
         "on the etcd member whose certificate lacks the address",
     )
 

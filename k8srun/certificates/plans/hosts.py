@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from k8srun import steps
 from k8srun.certificates.case import Case, World
-from k8srun.certificates.fixes.commands import BACKUP, CONTROL_PLANE, renewal
+from k8srun.certificates.fixes.commands import BACKUP, CONTROL_PLANE, COPY, renewal
 from k8srun.certificates.plans.proofs import PROOFS
 from k8srun.certificates.plans.remedy import Remedy, check_passes
 from k8srun.certificates.shapes import at, mapping
@@ -31,6 +31,11 @@ _ETCDCTL = (
 _IN_ETCD = f"sudo crictl exec $(sudo crictl ps --name etcd -q | head -1) {_ETCDCTL}"
 _READY = "kubectl --kubeconfig /etc/kubernetes/admin.conf get --raw '/readyz?verbose' | tail -1"
 _KUBESPRAY = "/etc/kubernetes/ssl/"
+_KUBESPRAY_ETCD = "/etc/ssl/etcd/ssl/"
+_ON_HOST = (
+    f"sudo /usr/local/bin/etcdctl --endpoints https://127.0.0.1:2379 --cacert {_KUBESPRAY_ETCD}ca.pem"
+    f" --cert {_KUBESPRAY_ETCD}admin-$(hostname).pem --key {_KUBESPRAY_ETCD}admin-$(hostname)-key.pem"
+)
 
 
 def fix_remedy(case: Case, cause: str, fix: Fix) -> Remedy:
@@ -54,7 +59,7 @@ def on_control_plane(world: World, commands: tuple[str, ...], reason: str, cause
     everywhere = ", ".join(nodes) or _EACH
     yield steps.on_host(
         everywhere,
-        backup(world.distribution),
+        backup(world),
         "a backup of what the next steps change, and of etcd while it still answers",
         answers=cause,
         irreversible="It changes nothing; remove the copies once all is well: they hold private keys.",
@@ -63,7 +68,7 @@ def on_control_plane(world: World, commands: tuple[str, ...], reason: str, cause
     if is_kubespray(world) and any("kubeadm certs renew" in command for command in own):
         own = ("sudo /usr/local/bin/k8s-certs-renew.sh  # kubespray's own: renews, and restarts what has to read it",)
     for node in nodes or (_EACH,):
-        yield steps.on_host(node, (*own, *healthy(world.distribution)), reason, answers=cause, irreversible=_RESTORE)
+        yield steps.on_host(node, (*own, *healthy(world)), reason, answers=cause, irreversible=_RESTORE)
 
 
 def control_plane_nodes(world: World) -> tuple[str, ...]:
@@ -80,29 +85,35 @@ def control_plane_nodes(world: World) -> tuple[str, ...]:
 def is_kubespray(world: World) -> bool:
     """Whether kubespray made the cluster: kubeadm with the files in a folder of its own, and etcd as a service."""
     flags = (value for program in world.inventory.components for value in program.flags.values())
-    return any(value.startswith((_KUBESPRAY, "/etc/ssl/etcd/ssl/")) for value in flags)
+    return any(value.startswith((_KUBESPRAY, _KUBESPRAY_ETCD)) for value in flags)
 
 
-def backup(distribution: Distribution) -> tuple[str, ...]:
+def backup(world: World) -> tuple[str, ...]:
     """What keeps the files and etcd's content of a node, to be put back."""
+    distribution = world.distribution
     if distribution.name in {"k3s", "RKE2"}:
         tool = distribution.name.lower()
         return (
-            f"sudo cp -a /var/lib/rancher/{tool}/server/tls /var/backups/{tool}-tls-$(date +%F)",
+            f"{COPY} /var/lib/rancher/{tool}/server/tls /var/backups/{tool}-tls-$(date +%F)",
             f"sudo {tool} etcd-snapshot save  # not with an external database",
         )
     if distribution.name == "hand-made":
-        return ("sudo cp -a /etc/kubernetes /etc/etcd /var/lib/kubernetes /var/backups/ 2>/dev/null || true", BACKUP)
+        return (f"{COPY} /etc/kubernetes /etc/etcd /var/lib/kubernetes /var/backups/ 2>/dev/null || true", BACKUP)
+    if is_kubespray(world):
+        files = f"{COPY} {_KUBESPRAY_ETCD.rstrip('/')} /var/backups/etcd-ssl-$(date +%F)"
+        return (BACKUP, files, f"{_ON_HOST} snapshot save /var/backups/etcd-$(date +%F).db")
     return (BACKUP, f"{_IN_ETCD} snapshot save /var/lib/etcd/before-$(date +%F).db")
 
 
-def healthy(distribution: Distribution) -> tuple[str, ...]:
+def healthy(world: World) -> tuple[str, ...]:
     """What must answer well before the next node's turn comes: with another member down, etcd may lose its quorum."""
+    distribution = world.distribution
     if distribution.name in {"k3s", "RKE2"}:
         return (f"sudo {distribution.name.lower()} kubectl get --raw '/readyz?verbose' | tail -1",)
     if distribution.name == "hand-made":
         return (_READY,)
-    return (f"{_IN_ETCD} endpoint health --cluster  # every member, before the next node", _READY)
+    etcdctl = _ON_HOST if is_kubespray(world) else _IN_ETCD
+    return (f"{etcdctl} endpoint health --cluster  # every member, before the next node", _READY)
 
 
 def by_provider(distribution: Distribution, cause: str) -> Step:

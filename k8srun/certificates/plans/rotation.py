@@ -39,7 +39,7 @@ def overlap_remedy(case: Case, cause: str) -> Remedy | None:
         f"# OLD-CA.crt: the CA in {view.trust.place}, {kept[0].subject}, SHA-256 {kept[0].sha256[:16]}…",
         f"sudo sh -c 'cat {PKI}/ca.crt OLD-CA.crt > {_BUNDLE}'",
         f"sudo sed -i 's#--client-ca-file=.*#--client-ca-file={_BUNDLE}#' {_MANIFESTS}/kube-apiserver.yaml",
-        *healthy(case.world.distribution),
+        *healthy(case.world),
     )
     reason = "clients that the old CA signed are accepted until they have a certificate of the new one"
     made = [
