@@ -39,6 +39,7 @@ bench: .venv/.dev ## measure collection, runs and memory as ratios
 
 jupyter: .venv/.runtime ## open JupyterLab with the runbooks
 	$(BIN)/jupyter lab --notebook-dir=runbooks --ServerApp.ip=127.0.0.1 --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
 	  --LabApp.default_url=/lab/tree/walkthrough/start-here.ipynb $(JUPYTER_OPTIONS)
 
 lock: .venv/.dev ## renew the locked dependencies
