@@ -40,6 +40,8 @@ def read_files(paths: Sequence[str], *, now: datetime, stdin: BinaryIO | None = 
     with collector_paused():
         for path in paths:
             before = manifests.total
+            if not path:
+                raise InputError("an empty name names no file", where="--from", do="Is a variable empty?")
             what = _stdin(manifests, stdin or sys.stdin.buffer) if path == "-" else _path(manifests, Path(path))
             left_out = [f"{count} left out ({reason})" for reason, count in manifests.left_out.items()]
             manifests.left_out.clear()
@@ -75,7 +77,10 @@ def _path(manifests: Manifests, path: Path) -> str:
 
 def _folder(manifests: Manifests, folder: Path) -> str:
     errors: list[OSError] = []
-    files = sorted(_manifest_files(folder, errors))
+    outside: list[Path] = []
+    files = sorted(_manifest_files(folder, errors, outside))
+    if outside:
+        manifests.left_out["a link that leads out of the folder"] = len(outside)
     for error in errors:
         manifests.gaps.append(_unreadable(Path(error.filename or folder), error))
     if not files and not errors:
@@ -108,9 +113,10 @@ def _unreadable(path: Path, error: OSError) -> Gap:
     return Gap(Area.OBJECTS, "*", reason, error.strerror or "cannot be read", str(path))
 
 
-def _manifest_files(folder: Path, errors: list[OSError]) -> Iterator[Path]:
-    """The manifests of a folder. Links to folders are followed, but no folder is entered twice."""
+def _manifest_files(folder: Path, errors: list[OSError], outside: list[Path]) -> Iterator[Path]:
+    """The manifests of a folder. Links to folders within it are followed, but no folder is entered twice."""
     entered: set[tuple[int, int]] = set()
+    top = folder.resolve()
     for root, folders, names in os.walk(folder, followlinks=True, onerror=errors.append):
         stat = Path(root).stat()
         if (stat.st_dev, stat.st_ino) in entered:
@@ -118,6 +124,9 @@ def _manifest_files(folder: Path, errors: list[OSError]) -> Iterator[Path]:
             continue
         entered.add((stat.st_dev, stat.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        leaving = [name for name in folders if not Path(root, name).resolve().is_relative_to(top)]
+        outside += [Path(root, name) for name in leaving]
+        folders[:] = [name for name in folders if name not in leaving]
         for name in names:
             path = Path(root, name)
             # A pipe or a device in a folder is no manifest, and might never end. A dangling link is reported.

@@ -145,6 +145,22 @@ def test_a_link_that_leads_in_a_circle_is_followed_once(tmp_path):
     assert "(1 file)" in snapshot.origin[0]
 
 
+def test_a_link_out_of_the_folder_is_not_followed_and_that_is_said(tmp_path):
+    (tmp_path / "dump").mkdir()
+    (tmp_path / "dump/a.yaml").write_text(POD_YAML)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/b.yaml").write_text(POD_YAML.replace("web", "other"))
+    (tmp_path / "dump/link").symlink_to(tmp_path / "other")
+    snapshot = read_files([str(tmp_path / "dump")], now=NOW)
+    assert (names(snapshot, POD), snapshot.gaps) == (["web"], ())
+    assert snapshot.origin[0].endswith("1 object; 1 left out (a link that leads out of the folder)")
+
+
+def test_an_empty_name_is_not_taken_for_this_folder():
+    with pytest.raises(InputError, match="an empty name"):
+        read_files([""], now=NOW)
+
+
 def test_a_mounted_config_map_is_read_through_its_links(tmp_path):
     (tmp_path / "..data").mkdir()
     (tmp_path / "..data" / "a.yaml").write_text(POD_YAML)
