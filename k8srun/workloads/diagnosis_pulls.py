@@ -57,15 +57,16 @@ def secret_missing(case: Case) -> Judgement:
 
 def secret_malformed(case: Case) -> Judgement:
     secrets = _secrets(case)
+    unread = confirmed(message_of(case)) if case.symptom.row.family == "pull-secret-unparsed" else still_open()
     if secrets is None:
-        return still_open()
+        return unread
     broken = secrets.malformed
     if broken:
         return confirmed(
             message_of(case), Evidence(broken.detail, f"Secret {broken.namespace}/{broken.name}"), name=broken.name
         )
     said = "every pull secret can be parsed" if secrets.secrets else _NONE
-    return ruled_out(said) if _is_complete(case, secrets) else still_open()
+    return ruled_out(said) if _is_complete(case, secrets) else unread
 
 
 def credential_missing(case: Case) -> Judgement:

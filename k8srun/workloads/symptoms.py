@@ -22,7 +22,7 @@ TRIGGER = re.compile(
     r"quota|podsecurity|webhook|ValidatingAdmissionPolicy|service ?account|runtimeclass|usage per|ratio per|image|pull"
     r"|toomanyrequests|manifest|platform|exec|non-root|read-only|erofs|permi|eperm|eacces|seccomp|apparmor|sysctl"
     r"|oomkilled|out of memory|oom-kill|new privileges|effective uid|no runtime for|runtime ?handler"
-    r"|volume|evicted|outof|the node |enough resource"
+    r"|volume|base64|unmarshal|evicted|outof|the node |enough resource"
     r"|nodes are available|insufficient|schedul|back-off|crashloop|container|not found|key|credentials"
     r"|forbidden|unauthorized|denied|profile|registryunavailable|signature",
     re.IGNORECASE,

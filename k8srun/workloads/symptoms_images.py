@@ -100,6 +100,16 @@ IMAGES: tuple[Row, ...] = (
         r"\bFailedToRetrieveImagePullSecret\b",
     ),
     row(
+        "pull-secret-unparsed",
+        IMAGE_PULL,
+        "unable to parse auth field, must be formatted as base64(username:password)",
+        "The kubelet cannot parse a pull secret of the pod, and asks no registry for any of its images.",
+        "pull-secret-malformed",
+        r"unable to parse auth field, must be formatted as base64\(username:password\)",
+        r"cannot unmarshal \w+ into Go (?:struct field|value of type) \S*docker_?config",
+        r"(?:^|error: |\dZ +)illegal base64 data at input byte \d+$",
+    ),
+    row(
         "registry-unreachable",
         IMAGE_PULL,
         'failed to pull image "NAME": … dial tcp: lookup REGISTRY: no such host',

@@ -70,6 +70,12 @@ def namespace(name: str = "shop", **labels: str) -> Json:
     return _object("Namespace", name, "", {}, {"labels": prefixed})
 
 
+def given_uid(item: Json) -> Json:
+    """The object as a server would have made it: what plans change needs a uid."""
+    item["metadata"]["uid"] = f"uid-{item['metadata']['name']}"
+    return item
+
+
 def service_account(name: str = "default", namespace: str = "shop", **fields: Any) -> Json:
     return _object("ServiceAccount", name, namespace, fields, {})
 

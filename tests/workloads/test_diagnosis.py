@@ -50,6 +50,11 @@ SPELLINGS = {
         f"{FAILED}: failed to authorize: failed to fetch oauth token: unexpected status: 401 Unauthorized",
         'Failed to pull image "r.example/a:1": no basic auth credentials',
     ],
+    "pull-secret-unparsed": [
+        "Error: unable to parse auth field, must be formatted as base64(username:password)",
+        "json: cannot unmarshal number into Go struct field DockerConfigJSON.auths.auth of type string",
+        "illegal base64 data at input byte 4",
+    ],
     "pull-rate-limited": ["toomanyrequests: You have reached your pull rate limit. https://www.docker.com/increase"],
     "registry-unreachable": [
         f'{FAILED}: failed to do request: Head "https://r.example/v2/a/": dial tcp: lookup r.example: no such host',
@@ -358,6 +363,16 @@ def test_no_credential_a_wrong_one_and_a_missing_secret_are_told_apart():
     assert pulling(UNAUTHORIZED)["pull-secret-missing"] is CONFIRMED
     malformed = registry_secret("registry", error="not valid JSON")
     assert pulling(UNAUTHORIZED, malformed)["pull-secret-malformed"] is CONFIRMED
+
+
+def test_a_pull_secret_that_the_kubelet_cannot_parse_is_named_where_it_was_read():
+    text = "unable to parse auth field, must be formatted as base64(username:password)"
+    malformed = registry_secret("registry", error="`auth` is not base64 of user:password")
+    assert pulling(text, malformed) == {"pull-secret-malformed": CONFIRMED}
+    assert pulling(text, registry_secret("registry", "registry.example")) == {"pull-secret-malformed": RULED_OUT}
+    assert statuses(text, NOTHING) == {"pull-secret-malformed": CONFIRMED}
+    create = 'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 4'
+    assert read(create) is None
 
 
 def test_a_denied_pull_stays_ambiguous_as_the_registry_leaves_it():

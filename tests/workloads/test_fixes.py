@@ -31,6 +31,7 @@ from tests.workloads.cluster import (
     cluster,
     container,
     deployment,
+    given_uid,
     namespace,
     pod,
     pod_spec,
@@ -41,11 +42,6 @@ from tests.workloads.cluster import (
 RESTRICTED = LevelVersion(Level.RESTRICTED)
 BASELINE = LevelVersion(Level.BASELINE)
 BARE = {"containers": [{"name": "web", "image": IMAGE}]}
-
-
-def given_uid(item):
-    item["metadata"]["uid"] = f"uid-{item['metadata']['name']}"
-    return item
 
 
 def hardened(spec, policy=RESTRICTED, **options):

@@ -20,7 +20,7 @@ from k8srun.workloads.policy import Level, LevelVersion, Version
 from k8srun.workloads.posture import postures
 from k8srun.workloads.server import server_pod_security
 from tests.certificates.model import NOW
-from tests.workloads.cluster import cluster, deployment, namespace, pod, pod_spec
+from tests.workloads.cluster import cluster, deployment, given_uid, namespace, pod, pod_spec
 
 (W02,) = (check for check in CHECKS if check.id == "W02-POD-SECURITY")
 AT_BASELINE = LevelVersion(Level.BASELINE)
@@ -128,7 +128,7 @@ def test_what_a_newer_server_would_relax_an_older_one_refuses():
 def test_a_namespace_is_relabelled_without_proof_where_the_server_exempts_it_and_the_plan_says_so(on_host):
     snapshot = replace(
         on_host(FLAG, admission=admission(configuration=BASELINE)),
-        objects=cluster(with_uid(namespace("shop")), pod(spec=pod_spec(hostPID=True))).objects,
+        objects=cluster(given_uid(namespace("shop")), pod(spec=pod_spec(hostPID=True))).objects,
     )
     assert "exempts the namespace: nothing is refused" in relabel_plan(snapshot, "shop", AT_BASELINE).impact[0]
 
@@ -139,18 +139,13 @@ def test_a_namespace_is_relabelled_without_proof_where_the_server_exempts_it_and
 def test_what_the_server_exempts_by_its_runtime_class_does_not_keep_a_namespace_from_its_level(on_host):
     def relabelled(runtime_class: str) -> bool:
         exempt = pod_spec(hostPID=True, runtimeClassName=runtime_class)
-        objects = cluster(with_uid(namespace("bare", audit="baseline")), deployment(namespace="bare", spec=exempt))
+        objects = cluster(given_uid(namespace("bare", audit="baseline")), deployment(namespace="bare", spec=exempt))
         host = on_host(FLAG, admission=admission(configuration=BASELINE))
         return bool(relabel_plan(replace(host, objects=objects.objects), "bare", AT_BASELINE).steps)
 
     assert relabelled("kata")
     with pytest.raises(RefusedError, match=r"Deployment\.apps bare/web: host namespaces"):
         relabelled("gvisor")
-
-
-def with_uid(item: dict[str, Any]) -> dict[str, Any]:
-    item["metadata"]["uid"] = "u"
-    return item
 
 
 @pytest.mark.parametrize(
