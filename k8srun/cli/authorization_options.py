@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from k8srun.authorization.chain import NEEDS, Authorization
-from k8srun.authorization.eks import EksAccess, read_eks_access
 from k8srun.cli.options import console, now_option, output_option, source_options
-from k8srun.codec import parse_json, pretty
+from k8srun.codec import pretty
 from k8srun.controlplane.distribution import distribution
 from k8srun.errors import ExitCode, InputError
 from k8srun.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, NODE, POD, SERVICE_ACCOUNT
 from k8srun.pods import TEMPLATE_PATHS
-from k8srun.snapshot import Need, Snapshot
+from k8srun.snapshot import Need
 from k8srun.sources.collect import collect
+from k8srun.sources.eksfile import read_eks_file
 from k8srun.sources.options import SourceOptions
 
 if TYPE_CHECKING:
@@ -102,20 +102,8 @@ def read_authorization(
     running = (SERVICE_ACCOUNT, *TEMPLATE_PATHS) if workloads else ()
     needs = (*NEEDS, *_MORE, *map(Need.objects, running))
     snapshot = collect(replace(sources, namespaces=()), needs=needs, now=now)
-    return authorization_of(snapshot, eks_file)
-
-
-def authorization_of(snapshot: Snapshot, eks_file: Path | None) -> Authorization:
-    """The authorization of a snapshot, with the distribution that it shows and the access entries of a file."""
-    return Authorization.of(snapshot, distribution=distribution(snapshot), eks=_eks(eks_file) if eks_file else None)
-
-
-def _eks(file: Path) -> EksAccess:
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=str(file)) from None
-    return read_eks_access(parse_json(data, where=str(file)), where=str(file))
+    eks = read_eks_file(eks_file) if eks_file else None
+    return Authorization.of(snapshot, distribution=distribution(snapshot), eks=eks)
 
 
 def namespace_of(sources: SourceOptions) -> str:

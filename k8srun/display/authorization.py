@@ -67,25 +67,17 @@ def decision(request: str, found: Decision, misses: Sequence[NearMiss]) -> pd.Da
 
 
 def permissions(found: Permissions) -> pd.DataFrame:
-    """One row for each rule that somebody holds."""
-    rows: list[dict[str, object]] = [
-        {
-            "Where": one.namespace or "everywhere",
-            "Verbs": ", ".join(one.rule.verbs),
-            "What": _what(one.grants[0]) if one.grants else str(one.rule),
-            "By": _joined([str(grant.binding) for grant in one.grants], 2),
-        }
-        for one in found.rules
-    ]
-    if found.everything:
-        everything: dict[str, object] = {
-            "Where": "everywhere",
-            "Verbs": "*",
-            "What": "everything",
-            "By": "system:masters",
-        }
-        rows.insert(0, everything)
-    return frame(rows, _PERMISSIONS)
+    """One row for each rule that somebody holds, and for whatever may be more."""
+    rows = [("everywhere", "*", "everything", "system:masters, or AlwaysAllow")] if found.everything else []
+    for one in found.rules:
+        what = _what(one.grants[0]) if one.grants else str(one.rule)
+        by = _joined([str(grant.binding) for grant in one.grants], 2)
+        rows.append((one.namespace or "everywhere", ", ".join(one.rule.verbs), what, by))
+    for binding in found.dangling:
+        gone = f"nothing: {binding.role_kind} {binding.role_name} does not exist"
+        rows.append((binding.namespace or "everywhere", "", gone, str(binding)))
+    rows += [("perhaps more", "", reason, "") for reason in found.unknown]
+    return frame([dict(zip(_PERMISSIONS, row, strict=True)) for row in rows], _PERMISSIONS)
 
 
 def matrix(found: AccessMatrix) -> pd.DataFrame:

@@ -33,6 +33,7 @@ from k8srun.display.api_groups import api_groups as display_groups
 from k8srun.errors import InputError
 from k8srun.investigation.auditlog import read_audit_file
 from k8srun.investigation.questions import Questions
+from k8srun.sources.eksfile import read_eks_file
 from k8srun.sources.saved import load
 from k8srun.text import visible
 
@@ -47,7 +48,8 @@ class AuthorizationQuestions(Questions):
     """The part of an investigation that looks at who is who, and who may do what.
 
     A `resource` is written as with kubectl (`pods`, `deploy`, `deployments.apps`, `pods/log`), a URL with its slash;
-    `who` is a user name, or `NAMESPACE:NAME` for a ServiceAccount. What cannot be read as that is an InputError.
+    `who` is a user name, or `NAMESPACE:NAME` for a ServiceAccount. `eks_access` is the path of a JSON array of what
+    `aws eks describe-access-entry` prints for each principal. What cannot be read as that is an InputError.
     """
 
     __slots__ = ()
@@ -56,37 +58,56 @@ class AuthorizationQuestions(Questions):
         """The verdict of every check of roles, bindings and ServiceAccounts."""
         return self.evaluated(CHECKS)
 
-    def can_i(self, verb: str, resource: str, *, who: str = "", namespace: str = "", name: str = "") -> pd.DataFrame:
+    def can_i(
+        self, verb: str, resource: str, *, who: str = "", namespace: str = "", name: str = "", eks_access: str = ""
+    ) -> pd.DataFrame:
         """Whether somebody may do something, with the proof, or with what came close; without `who`, who asks."""
-        identity = identity_of(who, (), raw=False, snapshot=self.snapshot)
+        authorization = self._authorized(eks_access)
+        identity = identity_of(who, (), raw=False, snapshot=self.snapshot, eks=authorization.eks)
         request = self._asked(verb, resource, name, namespace)
-        decision = review_as_client(self._authorization, identity, request)
-        misses = near_misses(self._authorization, identity, request) if not decision.allowed else ()
+        decision = review_as_client(authorization, identity, request)
+        misses = near_misses(authorization, identity, request) if not decision.allowed else ()
         return display.decision(f"{identity}: {request}", decision, misses)
 
-    def who_can(self, verb: str, resource: str, *, namespace: str = "", name: str = "") -> pd.DataFrame:
+    def who_can(
+        self, verb: str, resource: str, *, namespace: str = "", name: str = "", eks_access: str = ""
+    ) -> pd.DataFrame:
         """Everybody who may do something, by which way, and what runs as them."""
-        return display.holders(who_can(self._authorization, self._asked(verb, resource, name, namespace)))
+        return display.holders(who_can(self._authorized(eks_access), self._asked(verb, resource, name, namespace)))
 
-    def permissions(self, who: str = "", namespace: str = "") -> pd.DataFrame:
+    def permissions(self, who: str = "", namespace: str = "", *, eks_access: str = "") -> pd.DataFrame:
         """Everything that somebody may do: in one namespace, or everywhere."""
-        identity = identity_of(who, (), raw=False, snapshot=self.snapshot)
-        return display.permissions(permissions_of(self._authorization, identity, namespace or None))
+        authorization = self._authorized(eks_access)
+        identity = identity_of(who, (), raw=False, snapshot=self.snapshot, eks=authorization.eks)
+        return display.permissions(permissions_of(authorization, identity, namespace or None))
 
     def access_matrix(
-        self, namespace: str = "", *, resources: Sequence[str] = (), verbs: Sequence[str] = (), system: bool = False
+        self,
+        namespace: str = "",
+        *,
+        resources: Sequence[str] = (),
+        verbs: Sequence[str] = (),
+        system: bool = False,
+        eks_access: str = "",
     ) -> pd.DataFrame:
         """Subjects × resources × verbs; the server's own subjects only where they are asked for."""
-        return display.matrix(self._matrix(namespace, resources, verbs, system))
+        return display.matrix(self._matrix(self._authorized(eks_access), namespace, resources, verbs, system))
 
     def plot_access(
-        self, namespace: str = "", *, resources: Sequence[str] = (), verbs: Sequence[str] = (), system: bool = False
+        self,
+        namespace: str = "",
+        *,
+        resources: Sequence[str] = (),
+        verbs: Sequence[str] = (),
+        system: bool = False,
+        eks_access: str = "",
     ) -> None:
         """Display the same as a heat map."""
         # matplotlib takes longer to load than most runbooks take to run, and few of them plot.
         from k8srun.display import authorization_plots, plots  # noqa: PLC0415
 
-        plots.show_figure(*authorization_plots.heatmap(self._matrix(namespace, resources, verbs, system)))
+        found = self._matrix(self._authorized(eks_access), namespace, resources, verbs, system)
+        plots.show_figure(*authorization_plots.heatmap(found))
 
     def attack_paths(self, *, system: bool = False) -> pd.DataFrame:
         """Who can become cluster-admin, step by step, the shortest way first."""
@@ -190,22 +211,34 @@ class AuthorizationQuestions(Questions):
 
     @property
     def _authorization(self) -> Authorization:
+        return self._authorized("")
+
+    def _authorized(self, eks_access: str) -> Authorization:
         # Whose cluster it is decides whether a no can be said at all.
-        return Authorization.of(self.snapshot, distribution=self._scene.distribution, rbac=scene_of(self.snapshot).rbac)
+        eks = read_eks_file(Path(eks_access)) if eks_access else None
+        rbac = scene_of(self.snapshot).rbac
+        return Authorization.of(self.snapshot, distribution=self._scene.distribution, eks=eks, rbac=rbac)
 
     def _asked(self, verb: str, resource: str, name: str = "", namespace: str = "") -> Attributes:
         return request_of(verb, resource, name, namespace, self.snapshot)
 
-    def _matrix(self, namespace: str, resources: Sequence[str], verbs: Sequence[str], system: bool) -> AccessMatrix:
+    def _matrix(
+        self,
+        authorization: Authorization,
+        namespace: str,
+        resources: Sequence[str],
+        verbs: Sequence[str],
+        system: bool,
+    ) -> AccessMatrix:
         own = {
             subject
-            for binding in self._authorization.rbac.bindings
+            for binding in authorization.rbac.bindings
             for subject in binding.subjects
             if system or not is_system(binding, subject)
         }
-        subjects: list[Subject] = [one for one in bound_subjects(self._authorization) if one in own]
+        subjects: list[Subject] = [one for one in bound_subjects(authorization) if one in own]
         requests = [self._asked("get", resource, namespace=namespace) for resource in resources or _RESOURCES]
-        return access_matrix(self._authorization, subjects, requests, tuple(verbs) or _VERBS, namespace)
+        return access_matrix(authorization, subjects, requests, tuple(verbs) or _VERBS, namespace)
 
     def _paths(self, system: bool) -> tuple[AttackPath, ...]:
         found = scene_of(self.snapshot).paths

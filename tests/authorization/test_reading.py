@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 
 import pytest
@@ -181,3 +182,21 @@ def test_a_notebook_knows_whose_cluster_it_is_so_that_no_means_no_only_where_it_
     for items, answer in (((), "no"), ((node,), "unknown")):
         asked = Investigation(snapshot(*items, observed=(NODE,)), NOW, "prod", None, SourceOptions(), ExitStack())
         assert answer in list(asked.can_i("list", "pods", who="jane").iloc[:, -1])
+
+
+def test_a_notebook_takes_the_access_entries_of_eks_so_that_it_can_say_no(tmp_path):
+    file = tmp_path / "entries.json"
+    policy = {
+        "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        "accessScope": {"type": "cluster"},
+    }
+    principal = {"principalArn": "arn:aws:iam::1:role/ops", "username": "ops"}
+    file.write_text(json.dumps([{"accessEntry": principal, "associatedAccessPolicies": [policy]}]))
+    labels = {"eks.amazonaws.com/nodegroup": "a"}
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a", "labels": labels}}
+    run = Investigation(snapshot(node, observed=(NODE,)), NOW, "prod", None, SourceOptions(), ExitStack())
+
+    for who, answer in (("ops", "yes"), ("jane", "no")):
+        assert answer in list(run.can_i("list", "pods", who=who, eks_access=str(file)).iloc[:, -1])
+    assert "User ops" in run.who_can("list", "pods", eks_access=str(file)).to_string()
+    assert "AmazonEKSClusterAdminPolicy" in run.permissions("ops", eks_access=str(file)).to_string()

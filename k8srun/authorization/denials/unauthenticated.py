@@ -140,8 +140,7 @@ def client_certificate(case: Case) -> Judgement:
 
 def exec_plugin(case: Case) -> Judgement:
     said = said_in(
-        case,
-        r"getting credentials: |failed to refresh token|exec plugin|executable .* (?:not found|failed with exit code)",
+        case, r"getting credentials: |refresh token|exec plugin|executable .* (?:not found|failed with exit)"
     )
     if said:
         return said
