@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,10 +34,28 @@ from k8srun.pem import read_pem
 from k8srun.plan import Action
 from k8srun.planfile import plan_text, problems, read_plan
 from k8srun.x509 import certificates_of
+from tests.certificates import der
 from tests.certificates.cluster import Cluster
 from tests.certificates.signing import key, request_pem, signing_request
 
 NODE = "system:node:node-1"
+
+
+def veiled_masters() -> bytes:
+    """A request for system:masters beside a name that the library cannot decode, and Go can."""
+    pair = key("veiled")
+    spki = pair.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    names = (
+        der.tlv(der.SET, der.sequence(der.oid(der.ORGANIZATION), der.text("system:masters", der.UTF8))),
+        der.tlv(der.SET, der.sequence(der.oid(der.COMMON_NAME), der.text("m\xe9", der.T61))),
+    )
+    content = der.sequence(der.integer(0), der.sequence(*names), spki, der.tlv(0xA0))
+    signature = pair.sign(content, ECDSA(SHA256()))
+    whole = der.sequence(content, der.sequence(der.oid("1.2.840.10045.4.3.2")), der.bits(signature))
+    body = base64.encodebytes(whole).decode()
+    return f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n".encode()
+
+
 NODES = ["system:nodes"]
 BOOTSTRAP = {"by": "system:bootstrap:abcdef", "by_groups": ["system:bootstrappers", "system:authenticated"]}
 KUBELET_USAGES = ["digital signature", "client auth"]
@@ -46,6 +65,15 @@ def found(item, *others):
     """Id → severity and subject of each risk."""
     request = read_signing_request(item)
     return {risk.id: (risk.severity, risk.subject) for risk in risks(request, map(read_signing_request, others))}
+
+
+def test_a_group_that_hides_in_a_subject_that_cannot_be_read_is_not_granted():
+    item = signing_request("jane", pem=veiled_masters())
+    request = read_signing_request(item)
+    assert found(item)["unreadable"] == (Severity.CRITICAL, "request")
+    with pytest.raises(RefusedError, match="a part of it cannot be read"):
+        decision_plan(request, risks(request), cluster="uid")
+    assert decision_plan(request, risks(request), cluster="uid", allow={"request"}).steps
 
 
 def test_a_request_is_read_with_who_asks_and_for_whom():
