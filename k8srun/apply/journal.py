@@ -35,6 +35,8 @@ HEAD_SCHEMA = "k8srun.dev/journal-head/v1"
 FIRST = "0" * 64
 """What the first line holds in place of the hash of the line before it."""
 _SIGNATURE = b',"signature":"'
+_BEGINNING = f'{{"schema":"{JOURNAL_SCHEMA}"'.encode()
+_ANOTHER = "Name another: --journal FILE."
 
 
 class Event(StrEnum):
@@ -207,7 +209,7 @@ class Journal:
             raise InputError(
                 f"the journal cannot be written: {error.strerror}",
                 where=str(self.path),
-                do="Name another: --journal FILE.",
+                do=_ANOTHER,
             ) from None
         try:
             try:
@@ -256,6 +258,8 @@ class Log:
         if whole:
             line, entry = whole[-1]
             self._seq, self._prev = entry.seq, line_hash(line)
+        elif lines and lines[0][: len(_BEGINNING)] != _BEGINNING[: len(lines[0])]:
+            raise InputError("this is no journal: nothing was written to it", where=str(self._path), do=_ANOTHER)
         if not lines:
             return
         if self._path.read_bytes()[-1:] != b"\n":

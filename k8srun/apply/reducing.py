@@ -42,13 +42,13 @@ def is_changed_after(item: Mapping[str, Any], moment: datetime) -> str:
 def require_no_secret(plan: Plan) -> None:
     """Raises InputError when a plan holds what looks secret: it is kept in files and in the journal."""
     said = {"texts": [plan.title, *plan.impact], "questions": [_asked(question.about) for question in plan.verify]}
-    places = {"it": iter([said])}
+    places = {"its title, impact or questions": iter([said])}
     for number, step in enumerate(plan.steps, 1):
         places[f"step {number} ({visible(str(step), limit=200)})"] = _contents(step)
     for place, contents in places.items():
         if any(not equal(item, dict(reduced(item))) for item in contents):
             raise InputError(
-                f"{place} holds a value that looks secret; a plan holds none",
+                f"{place}: there is a value that looks secret; a plan holds none",
                 do="Name a file in its place: from_files for a Secret, tokenFile or client-key in a kubeconfig.",
             )
 

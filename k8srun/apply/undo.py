@@ -58,12 +58,16 @@ def can_be_taken_back(run: Run) -> bool:
 
 
 def _reversed(run: Run, done: Iterable[int]) -> Iterator[Step]:
-    made_again = set()
+    made_again, gone_for_good = set(), set()
     for number in done:
-        undo = _undo_of(run, number)
+        step, undo = run.plan.steps[number - 1], _undo_of(run, number)
+        if undo is None and step.target is not None and step.action is Action.DELETE:
+            gone_for_good.add(step.target.key)
         if undo is None or _goes_anyway(run, number):
             continue
         ref = undo.target
+        if ref is not None and ref.key in gone_for_good:
+            continue
         if ref is not None and undo.action is Action.CREATE:
             made_again.add(ref.key)
         elif ref is not None and ref.key in made_again:

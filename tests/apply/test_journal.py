@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -236,6 +237,20 @@ def test_a_journal_in_the_place_of_a_folder_is_an_error_that_says_so(tmp_path):
         pass
     with pytest.raises(InputError, match="the journal cannot be read"):
         read_entries(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"mine\n", b'{"schema": "k8srun.dev/plan/v1"}\n', b"\x00" * 40])
+def test_a_file_that_is_no_journal_is_not_written_to(tmp_path, content):
+    mine = tmp_path / "fix.json"
+    mine.write_bytes(content)
+    with pytest.raises(InputError, match="this is no journal: nothing was written to it"), Journal(mine).writing():
+        pass
+    assert mine.read_bytes() == content
+
+
+def test_a_device_is_no_journal():
+    with pytest.raises(InputError, match="it is no file"):
+        read_entries(Path("/dev/zero"))
 
 
 def test_a_full_disk_is_an_error_and_the_chain_goes_on_afterwards(path):
