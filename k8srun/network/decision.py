@@ -9,23 +9,16 @@ from itertools import groupby
 
 from k8srun.network.addresses import Address
 from k8srun.network.cluster import Network, own_nodes
+from k8srun.network.explaining import NearMiss, near_misses, unsure_match, unsure_subject
 from k8srun.network.matching import (
-    Cause,
     Connection,
-    Failure,
-    Side,
     described,
-    failures,
     matches,
-    peer_matches,
     selects,
 )
 from k8srun.network.pods import Pod
-from k8srun.network.policy import Action, BrokenPeer, Direction, Peer, Pods, Policy, Rule, Tier
-from k8srun.network.ports import BrokenPort
+from k8srun.network.policy import Action, Direction, Policy, Rule, Tier
 from k8srun.network.tri import Tri
-
-_NEAREST = 5
 
 
 class Verdict(StrEnum):
@@ -34,23 +27,6 @@ class Verdict(StrEnum):
     ALLOWED = "allowed"
     DENIED = "denied"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class NearMiss:
-    """A rule that would have allowed it but for these fields.
-
-    Attributes:
-        policy: `NetworkPolicy shop/web`.
-        rule: where it stands: `spec.ingress[0]`.
-        failed: each field that failed; one alone is what to look at first.
-        hint: what is often meant instead; empty if nothing can be said.
-    """
-
-    policy: str
-    rule: str
-    failed: tuple[Failure, ...]
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +140,7 @@ class _Question:
     def _matches(self, policy: Policy, rule: Rule) -> Tri:
         found = matches(self._network, policy, rule, self._direction, self._asked)
         if found is None:
-            self._unsure.append(self._doubt(policy, rule))
+            self._unsure.append(unsure_match(self._network, policy, rule, self._direction, self._asked))
         return found
 
     def _ranked(self, course: _Course, chosen: Iterable[tuple[Policy, Tri]]) -> None:
@@ -192,7 +168,7 @@ class _Question:
             if found is False:
                 continue
             if found and selected is None:
-                self._unsure.append(_about(policy))
+                self._unsure.append(unsure_subject(policy))
             course.by = course.by or ((policy, rule) if rule.action is not Action.PASS else None)
             course.allowed |= rule.action is Action.ALLOW
             course.denied |= rule.action is Action.DENY
@@ -206,7 +182,7 @@ class _Question:
         sure = maybe = False
         for policy, selected in chosen:
             if selected is None:
-                self._unsure.append(_about(policy))
+                self._unsure.append(unsure_subject(policy))
             for rule in policy.rules[self._direction]:
                 found = self._matches(policy, rule)
                 if found is not False:
@@ -240,44 +216,8 @@ class _Question:
         if allowed:
             return DirectionAnswer(Verdict.ALLOWED, f"no policy is about {self._direction} of {described(subject)}")
         said = f"{', '.join(names)} isolate{'s' * (len(names) == 1)} {described(subject)}, and no rule allows it"
-        return DirectionAnswer(Verdict.DENIED, said, names[0], "", names, self._near_misses(ours))
-
-    def _near_misses(self, ours: Sequence[Policy]) -> tuple[NearMiss, ...]:
-        found = []
-        for policy in ours:
-            for rule in policy.rules[self._direction]:
-                failed = failures(self._network, policy, rule, self._direction, self._asked)
-                found.append(NearMiss(policy.resource, rule.path, failed, _hint(rule, failed)))
-        return tuple(sorted(found, key=lambda miss: len(miss.failed))[:_NEAREST])
-
-    def _doubt(self, policy: Policy, rule: Rule) -> str:
-        """Why it cannot be told whether a rule matches: the first of its parts of which that is so."""
-        other: Side = self._asked.source if self._direction is Direction.INGRESS else self._asked.destination
-        place = f"{policy.resource} {rule.path}"
-        for peer in rule.peers or ():
-            if peer_matches(self._network, policy, peer, other, self._asked.family) is None:
-                return f"{place}: {_unread(peer, other)}"
-        broken = next((port.problem for port in rule.ports or () if isinstance(port, BrokenPort)), "")
-        return f"{place}: the server would refuse it: {broken}"
-
-
-def _about(policy: Policy) -> str:
-    """Why it cannot be told whether a policy is about a pod."""
-    said = f"{policy.resource} may or may not be about this pod"
-    if policy.subject is None:
-        return f"{said}: the server would refuse it: {policy.problems[0]}"
-    return f"{said}: the labels of its namespace are not in the snapshot"
-
-
-def _unread(peer: Peer, other: Side) -> str:
-    """Why it cannot be told whether a peer names one side."""
-    if isinstance(peer, BrokenPeer):
-        return f"the server would refuse it: {peer.problem}"
-    if isinstance(peer, Pods) and isinstance(other, Pod):
-        return f"the labels of the namespace {other.namespace} are not in the snapshot"
-    if isinstance(other, Pod):
-        return f"the address of {described(other)} is not in the snapshot"
-    return f"whether it means {described(other)} cannot be told from a snapshot"
+        nearly = near_misses(self._network, ours, self._direction, self._asked)
+        return DirectionAnswer(Verdict.DENIED, said, names[0], "", names, nearly)
 
 
 def _known(allowed: bool) -> Verdict:
@@ -286,15 +226,3 @@ def _known(allowed: bool) -> Verdict:
 
 def _unknown(reasons: Sequence[str], isolated_by: tuple[str, ...]) -> DirectionAnswer:
     return DirectionAnswer(Verdict.UNKNOWN, "; ".join(reasons), isolated_by=isolated_by, unknowns=tuple(reasons))
-
-
-def _hint(rule: Rule, failed: Sequence[Failure]) -> str:
-    """What an author often means who writes a rule that fails in one field."""
-    if len(failed) != 1:
-        return ""
-    if failed[0].cause is Cause.NAMESPACE_SELECTOR:
-        return "add a namespaceSelector to the same element"
-    both = any(isinstance(peer, Pods) and peer.pods.requirements and not peer.namespace for peer in rule.peers or ())
-    if both and failed[0].cause in {Cause.LABEL, Cause.NAMESPACE_LABEL}:
-        return "podSelector and namespaceSelector of one element must both match (AND); two elements would be OR"
-    return ""

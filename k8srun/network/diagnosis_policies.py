@@ -12,10 +12,11 @@ from k8srun.findings import Evidence
 from k8srun.network.addresses import Address
 from k8srun.network.asking import Answer
 from k8srun.network.cni import Enforcement
-from k8srun.network.decision import DirectionAnswer, NearMiss, Verdict
+from k8srun.network.decision import DirectionAnswer, Verdict
 from k8srun.network.diagnosis_case import Case, Judged
 from k8srun.network.diagnosis_fixes import allow_fix
-from k8srun.network.matching import Cause, Failure, selects
+from k8srun.network.explaining import Cause, Failure, NearMiss
+from k8srun.network.matching import selects
 from k8srun.network.pods import Pod
 from k8srun.network.policy import Direction, Pods, Policy, Rule
 from k8srun.network.ports import NamedPort, PortRange

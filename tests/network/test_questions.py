@@ -9,7 +9,7 @@ from k8srun.kinds import NETWORK_POLICY
 from k8srun.network.asking import ask
 from k8srun.network.cluster import IpBlocks
 from k8srun.network.decision import Verdict
-from k8srun.network.matching import Cause
+from k8srun.network.explaining import Cause
 from k8srun.network.world import World
 from k8srun.snapshot import Area, Gap, GapReason
 from tests.network.cluster import CALICO, DENY, DNS, SHOP, daemon_set, namespace, pod, policy, service, snapshot
@@ -282,3 +282,12 @@ def test_a_pod_that_is_isolated_talks_with_its_own_node_all_the_same_and_not_wit
     assert "NetworkPolicies" in answer.ingress.reason
     assert ask(world, "shop/web", "192.168.0.1", port="10250").verdict is Verdict.ALLOWED
     assert ask(world, "192.168.0.2", "shop/web").verdict is Verdict.DENIED
+
+
+def test_a_port_by_name_that_stands_with_an_ip_block_is_told_for_what_keeps_the_rule_from_matching():
+    block = "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.1.0.0/16}}], ports: [%s]}]}"
+    answer = asked(SHOP, policy("shop/out", block % "{port: 80}, {port: sql}"))
+    (failed,) = answer.egress.near_misses[0].failed
+    assert (answer.verdict, failed.cause, failed.field) == ("denied", Cause.PORT_NAME, "spec.egress[0].ports[1]")
+    assert "give its number" in failed.detail
+    assert asked(SHOP, policy("shop/out", block % "{port: 5432}")).verdict is Verdict.ALLOWED
