@@ -127,7 +127,7 @@ CAUSES: dict[str, Reason] = {
         (_SECRETS,),
     ),
     "pull-secret-malformed": Reason(
-        "A pull secret is malformed, so that the kubelet uses none of them",
+        "A pull secret is malformed, so that the kubelet pulls none of the pod's images",
         "Make the pull secret {name} anew.",
         ("kubectl -n {namespace} delete secret {name}", _MAKE_ANEW),
         (_SECRETS,),

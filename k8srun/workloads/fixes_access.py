@@ -133,7 +133,7 @@ def _require_useful(snapshot: Snapshot, template: PodTemplate, secret: str) -> N
             " --from-file=.dockerconfigjson=FILE",
         )
     images = [parse_image(str(one.get("image") or "")) for _, one in containers(template.spec)]
-    if not any(pull_secrets(snapshot, trial).matching(image) for image in images):
+    if not any(key.usable for image in images for key in pull_secrets(snapshot, trial).matching(image)):
         registries = ", ".join(key.host for key in found.keys)
         raise InputError(
             f"is for {registries}, and the images are {', '.join(image.name for image in images)}",

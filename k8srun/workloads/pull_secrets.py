@@ -28,7 +28,7 @@ class SecretState(StrEnum):
     UNREADABLE = "unreadable"
     WRONG_TYPE = "wrong type"
     MALFORMED = "malformed"
-    EMPTY = "holds no registry"
+    EMPTY = "holds no credential"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class PullSecrets:
 
     @property
     def malformed(self) -> PullSecret | None:
-        """The secret that cannot be parsed: with one of them the kubelet uses none."""
+        """The secret that cannot be parsed: with one of them the kubelet pulls nothing."""
         return next((secret for secret in self.secrets if secret.state is SecretState.MALFORMED), None)
 
     @property
@@ -147,5 +147,7 @@ def _read(namespace: str, name: str, origin: str, value: Mapping[str, Any]) -> P
         RegistryKey(str(entry.get("host") or ""), name, bool(entry.get("has_auth") or entry.get("username")))
         for entry in entries
     )
-    state = SecretState.READ if keys else SecretState.EMPTY
-    return PullSecret(namespace, name, origin, state, keys, "" if keys else "its auths are empty")
+    if any(key.usable for key in keys):
+        return PullSecret(namespace, name, origin, SecretState.READ, keys)
+    detail = "none of its auths has a user or password" if keys else "it has no auths"
+    return PullSecret(namespace, name, origin, SecretState.EMPTY, keys, detail)

@@ -81,10 +81,15 @@ def service_account(name: str = "default", namespace: str = "shop", **fields: An
 
 
 def registry_secret(
-    name: str, *hosts: str, namespace: str = "shop", kind: str = "kubernetes.io/dockerconfigjson", error: str = ""
+    name: str,
+    *hosts: str,
+    namespace: str = "shop",
+    kind: str = "kubernetes.io/dockerconfigjson",
+    error: str = "",
+    usable: bool = True,
 ) -> Json:
     """A pull secret as sources reduce it."""
-    registries = [{"host": host, "username": True, "has_auth": True} for host in hosts]
+    registries = [{"host": host, "username": usable, "has_auth": usable} for host in hosts]
     value: Json = {"type": "registries", "bytes": 80, "registries": registries, **({"error": error} if error else {})}
     key = ".dockercfg" if kind == "kubernetes.io/dockercfg" else ".dockerconfigjson"
     return _object("Secret", name, namespace, {"type": kind, "data": {key: value}}, {})

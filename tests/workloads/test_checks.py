@@ -174,8 +174,9 @@ def test_a_label_that_cannot_be_read_is_found_although_the_server_then_enforces_
             "its pull secret pull matches none of its images: it is for other.example",
         ),
         (registry_secret("pull", "registry.example", kind="Opaque"), "its type is Opaque"),
-        (registry_secret("pull", error="not valid JSON"), "the kubelet then uses none of the pod's pull secrets"),
-        (registry_secret("pull"), "holds no registry"),
+        (registry_secret("pull", error="not valid JSON"), "the kubelet then pulls none of the pod's images"),
+        (registry_secret("pull", "registry.example", usable=False), "none of its auths has a user or password"),
+        (registry_secret("pull"), "holds no credential (it has no auths)"),
     ],
 )
 def test_a_pull_secret_of_no_use_is_found_with_the_reason(secret, message):

@@ -16,8 +16,8 @@ from k8srun.workloads.pull_secrets import SecretState, inherited, pull_secrets
 _WRONG = {
     SecretState.MISSING: "is not there",
     SecretState.WRONG_TYPE: "is of the wrong type, and is not looked at",
-    SecretState.MALFORMED: "cannot be parsed: the kubelet then uses none of the pod's pull secrets",
-    SecretState.EMPTY: "holds no registry",
+    SecretState.MALFORMED: "cannot be parsed: the kubelet then pulls none of the pod's images",
+    SecretState.EMPTY: "holds no credential",
 }
 
 
