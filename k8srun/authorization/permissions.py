@@ -7,8 +7,16 @@ from dataclasses import dataclass
 
 from k8srun.authorization.attributes import MASTERS, Attributes, Identity
 from k8srun.authorization.chain import Authorization
+from k8srun.authorization.dangers import is_system
 from k8srun.authorization.decision import Decision
 from k8srun.authorization.model import Binding, Grant, Rule, Subject
+
+SENSITIVE = (
+    "pods", "pods/exec", "secrets", "configmaps", "serviceaccounts/token", "deployments.apps", "rolebindings",
+)  # fmt: skip
+"""The resources of an access matrix where none are named."""
+VERBS = ("get", "list", "create", "update", "delete")
+"""Its verbs where none are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +144,16 @@ def identity_of(subject: Subject) -> Identity:
     return Identity(subject.username or subject.name).as_authenticated()
 
 
-def bound_subjects(authorization: Authorization) -> tuple[Subject, ...]:
-    """Everybody whom a binding names, in the order of kind, namespace and name."""
-    found = {subject for binding in authorization.rbac.bindings for subject in binding.subjects}
+def bound_subjects(authorization: Authorization, *, system: bool) -> tuple[Subject, ...]:
+    """Everybody whom a binding names, in the order of kind, namespace and name.
+
+    Args:
+        system: whom only the server's own bindings name as well.
+    """
+    found = {
+        subject
+        for binding in authorization.rbac.bindings
+        for subject in binding.subjects
+        if system or not is_system(binding, subject)
+    }
     return tuple(sorted(found, key=lambda subject: (subject.kind, subject.namespace, subject.name)))

@@ -9,7 +9,7 @@ import click
 from k8srun.authorization.asking import request_of
 from k8srun.authorization.chain import Authorization
 from k8srun.authorization.model import Subject
-from k8srun.authorization.permissions import AccessMatrix, access_matrix, bound_subjects
+from k8srun.authorization.permissions import SENSITIVE, VERBS, AccessMatrix, access_matrix, bound_subjects
 from k8srun.cli.authorization_documents import subject_document
 from k8srun.cli.authorization_options import Answer, question
 from k8srun.errors import InputError
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = "k8srun.dev/access-matrix/v1"
-_RESOURCES = ("pods", "pods/exec", "secrets", "configmaps", "serviceaccounts/token", "deployments.apps", "rolebindings")
-_VERBS = ("get", "list", "create", "update", "delete")
 
 
 @click.command("access-matrix")
 @click.option("--subject", "subjects", multiple=True, metavar="SUBJECT", help="User:NAME, Group:NAME or NS:NAME.")
 @click.option("--resource", "names", multiple=True, metavar="RESOURCE", help="RESOURCE[.GROUP][/SUBRESOURCE].")
 @click.option("--verb", "verbs", multiple=True, metavar="VERB", help="Repeatable, as the others.")
-@click.option("--system", is_flag=True, help="Without --subject: the server's own (system:…) subjects too.")
+@click.option("--system", is_flag=True, help="Without --subject: the subjects of the server's own bindings too.")
 @question()
 def access_matrix_command(
     authorization: Authorization,
@@ -48,13 +46,11 @@ def access_matrix_command(
       k8srun access-matrix -n shop --lab
       k8srun access-matrix --subject shop:web --subject User:jane --resource secrets --verb list --context -o csv
     """
-    asked = [request_of("", name, "", namespace, authorization.snapshot) for name in names or _RESOURCES]
+    asked = [request_of("", name, "", namespace, authorization.snapshot) for name in names or SENSITIVE]
     if any(request.path is not None for request in asked):
         raise InputError("a URL is no resource", where="--resource", do="Ask for it with k8srun can-i or who-can.")
-    named = [_subject(text) for text in subjects] or [
-        subject for subject in bound_subjects(authorization) if system or not _is_system(subject)
-    ]
-    matrix = access_matrix(authorization, named, asked, verbs or _VERBS, namespace)
+    named = [_subject(text) for text in subjects] or bound_subjects(authorization, system=system)
+    matrix = access_matrix(authorization, named, asked, verbs or VERBS, namespace)
 
     def show(out: Console, output: str) -> None:
         from k8srun.cli import authorization_output  # noqa: PLC0415 - rich and csv are not needed for -o json
@@ -74,10 +70,6 @@ def _subject(text: str) -> Subject:
             do="Write User:NAME, Group:NAME, or NAMESPACE:NAME for a ServiceAccount.",
         )
     return Subject(kind, name) if kind in {"User", "Group"} else Subject("ServiceAccount", name, kind)
-
-
-def _is_system(subject: Subject) -> bool:
-    return subject.name.startswith("system:") or subject.namespace == "kube-system"
 
 
 def _document(matrix: AccessMatrix) -> dict[str, object]:

@@ -17,12 +17,17 @@ from k8srun.authorization.chain import Authorization
 from k8srun.authorization.changes import permission_changes
 from k8srun.authorization.checks import CHECKS
 from k8srun.authorization.compound import review_as_client
-from k8srun.authorization.dangers import is_system
 from k8srun.authorization.identities import authenticators, of_kubeconfig_user, of_server
-from k8srun.authorization.model import Subject
 from k8srun.authorization.nearmisses import near_misses
 from k8srun.authorization.paths import AttackPath
-from k8srun.authorization.permissions import AccessMatrix, access_matrix, bound_subjects, permissions_of
+from k8srun.authorization.permissions import (
+    SENSITIVE,
+    VERBS,
+    AccessMatrix,
+    access_matrix,
+    bound_subjects,
+    permissions_of,
+)
 from k8srun.authorization.scene import scene_of
 from k8srun.authorization.usage import minimal_roles, unused_grants
 from k8srun.authorization.whocan import who_can
@@ -39,9 +44,6 @@ from k8srun.text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_RESOURCES = ("pods", "pods/exec", "secrets", "configmaps", "serviceaccounts/token", "deployments.apps", "rolebindings")
-_VERBS = ("get", "list", "create", "update", "delete")
 
 
 class AuthorizationQuestions(Questions):
@@ -230,15 +232,9 @@ class AuthorizationQuestions(Questions):
         verbs: Sequence[str],
         system: bool,
     ) -> AccessMatrix:
-        own = {
-            subject
-            for binding in authorization.rbac.bindings
-            for subject in binding.subjects
-            if system or not is_system(binding, subject)
-        }
-        subjects: list[Subject] = [one for one in bound_subjects(authorization) if one in own]
-        requests = [self._asked("get", resource, namespace=namespace) for resource in resources or _RESOURCES]
-        return access_matrix(authorization, subjects, requests, tuple(verbs) or _VERBS, namespace)
+        subjects = bound_subjects(authorization, system=system)
+        requests = [self._asked("get", resource, namespace=namespace) for resource in resources or SENSITIVE]
+        return access_matrix(authorization, subjects, requests, tuple(verbs) or VERBS, namespace)
 
     def _paths(self, system: bool) -> tuple[AttackPath, ...]:
         found = scene_of(self.snapshot).paths

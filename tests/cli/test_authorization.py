@@ -72,6 +72,20 @@ def test_a_malformed_line_gets_an_error_in_its_place(file, line):
     assert "status" in last
 
 
+def test_a_matrix_leaves_out_whom_only_the_servers_own_bindings_name(tmp_path):
+    path = tmp_path / "all.k8srun"
+    own = binding("", "system:node", "ClusterRole nodes", "Group system:nodes",
+                  labels={"kubernetes.io/bootstrapping": "rbac-defaults"})  # fmt: skip
+    save(snapshot(*ITEMS, own, binding("", "mine", "ClusterRole nodes", "Group system:authenticated")), path)
+
+    def subjects(*more: str) -> set[str]:
+        rows = json.loads(invoke("access-matrix", "--snapshot", str(path), "-o", "json", *more).stdout)["rows"]
+        return {row["subject"]["name"] for row in rows}
+
+    assert "system:authenticated" in subjects()
+    assert "system:nodes" in subjects("--system") - subjects()
+
+
 def test_permissions_of_two_at_once_is_refused(file):
     result = invoke("permissions-of", "jane", "--as", "bob", "--snapshot", file)
     assert isinstance(result.exception, InputError)

@@ -32,7 +32,7 @@ def cluster(count=1, name="user-{}"):
 
 def matrix(found):
     asked = [Attributes("", "", resource, sub) for resource, sub in (("pods", ""), ("pods", "exec"), ("secrets", ""))]
-    return access_matrix(found, bound_subjects(found), asked, VERBS, "shop")
+    return access_matrix(found, bound_subjects(found, system=True), asked, VERBS, "shop")
 
 
 @pytest.mark.parametrize("count", [1, 10, 1000])
