@@ -41,10 +41,11 @@ _REDUCED_KEY = re.compile(
 # What Go, and so Kubernetes, passes over as if it were not there.
 _HEADERS = re.compile(rb"(?:[ \t]*\r?\n)?((?:[^\n:]*:[^\n]*\n)*)(.*)", re.DOTALL)
 _LINE_END = re.compile(rb"[ \t]*(?:\r?\n|\Z)")
-_MISPLACED = "BEGIN and END do not stand on lines of their own: Kubernetes passes over the block"
-_MARKED = "a byte order mark stands before BEGIN: Kubernetes passes over the block (save the file without it)"
-_HEADED = "lines with a colon stand below BEGIN: Kubernetes passes over such a certificate"
-_LABELLED = "a certificate that is not labelled CERTIFICATE: Kubernetes passes over it"
+PASSED_OVER = "Kubernetes passes over it"
+_MISPLACED = f"BEGIN and END do not stand on lines of their own: {PASSED_OVER}"
+_MARKED = f"a byte order mark stands before BEGIN: {PASSED_OVER} (save the file without the mark)"
+_HEADED = f"a certificate with header lines below BEGIN: {PASSED_OVER}"
+_LABELLED = f"a certificate that is not labelled CERTIFICATE: {PASSED_OVER}"
 _ENCRYPTED = "encrypted with a passphrase: which certificate it belongs to cannot be told"
 _SEQUENCE, _BITS = 0x30, 0x03
 _JAVA_KEYSTORE = b"\xfe\xed\xfe\xed"

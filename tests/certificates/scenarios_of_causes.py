@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from datetime import timedelta
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST
 from k8srun.kubeconfig import KubeconfigUser
-from k8srun.pem import PemBlock
+from k8srun.pem import PemBlock, read_pem
 from k8srun.snapshot import Snapshot
 from k8srun.tls import HandshakeOutcome
 from tests.certificates import check_cases, der
@@ -23,6 +24,7 @@ from tests.certificates.cluster import (
     Cluster,
     certificate,
     ip,
+    pem,
     serving,
     user,
 )
@@ -419,6 +421,14 @@ def an_empty_certificate_file() -> Scenario:
 
 
 @scenario
+def a_certificate_behind_a_byte_order_mark() -> Scenario:
+    text = codecs.BOM_UTF8 + pem(Cluster().apiserver).encode()
+    return Scenario(
+        "pem-missing", "tls: failed to find any PEM data in certificate input", with_content(*read_pem(text))
+    )
+
+
+@scenario
 def base64_once_too_often() -> Scenario:
     block = PemBlock("", error="base64 of a PEM file: encoded once too often")
     return Scenario("pem-double-encoded", "tls: failed to find any PEM data in certificate input", with_content(block))
@@ -595,10 +605,10 @@ def a_server_of_the_last_decade() -> Scenario:
     )
 
 
-def with_content(block: PemBlock) -> Snapshot:
+def with_content(*blocks: PemBlock) -> Snapshot:
     """A cluster whose apiserver.crt holds this."""
     path = f"{PKI}/apiserver.crt"
-    broken = HostFile(path, Topic.PKI, "node-1", pem=(block,))
+    broken = HostFile(path, Topic.PKI, "node-1", pem=blocks)
     return Cluster(without={path}, more_files=[broken]).snapshot()
 
 

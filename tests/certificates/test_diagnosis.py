@@ -22,12 +22,13 @@ from k8srun.diagnosis import CauseStatus, Diagnosis
 from k8srun.distribution import Distribution
 from k8srun.hostfiles import HostFile, Topic
 from k8srun.kinds import CERTIFICATE_SIGNING_REQUEST, NODE
+from k8srun.pem import read_pem
 from k8srun.snapshot import Area, Gap, GapReason, Snapshot
 from tests.certificates import check_cases, der
-from tests.certificates.cluster import HOST, KUBEADM, PKI, PORT, Cluster, certificate, serving, user
+from tests.certificates.cluster import HOST, KUBEADM, PKI, PORT, Cluster, certificate, pem, serving, user
 from tests.certificates.message_cases import CASES
 from tests.certificates.model import EXTENDED_KEY_USAGE, NOW, SAN, authority, key
-from tests.certificates.scenarios_of_causes import EXPIRED, UNAUTHORIZED, UNKNOWN, hint, scenarios, stamp
+from tests.certificates.scenarios_of_causes import EXPIRED, UNAUTHORIZED, UNKNOWN, hint, scenarios, stamp, with_content
 
 SCENARIOS = dict(scenarios())
 EVERY = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
@@ -111,6 +112,20 @@ def test_from_the_text_alone_nothing_is_confirmed_that_it_does_not_prove(scenari
         if cause.status is CauseStatus.RULED_OUT:
             assert cause.fix is None, cause.id
             assert cause.evidence, cause.id
+
+
+def test_a_former_certificate_that_is_commented_out_is_no_fault_of_the_file():
+    former = "".join(f"# {line}" for line in pem(Cluster().apiserver).splitlines(keepends=True))
+    now = pem(Cluster().apiserver)
+    snapshot = with_content(*read_pem(f"{former}{now}".encode()))
+    assert ids_of(diagnose("", snapshot, NOW), CauseStatus.CONFIRMED) == []
+
+
+def test_a_certificate_that_only_go_may_read_rules_out_no_cause_of_malformed_files():
+    odd = authority("kubernetes", key("P-256", 10))
+    odd.extend("1.2.3.4", b"x", False)
+    found = diagnose("x509: malformed certificate", with_content(*read_pem(pem(odd).encode())), NOW)
+    assert ids_of(found, CauseStatus.OPEN) == ["pem-truncated", "certificate-refused"]
 
 
 def test_every_cause_is_confirmed_by_some_evidence():

@@ -33,7 +33,7 @@ PASSED_OVER: dict[str, tuple[Callable[[str], str], str]] = {
     "text behind END": (lambda text: text.rstrip() + " # the old one\n", "lines of their own"),
     "a byte order mark": (lambda text: codecs.BOM_UTF8.decode() + text, "byte order mark"),
     "another label": (lambda text: text.replace("CERTIFICATE", "X509 CERTIFICATE"), "not labelled CERTIFICATE"),
-    "headers": (lambda text: text.replace("-----\n", "-----\nComment: old\n\n", 1), "lines with a colon"),
+    "headers": (lambda text: text.replace("-----\n", "-----\nComment: old\n\n", 1), "with header lines"),
     "a colon in the base64": (lambda text: text[:200] + ":" + text[200:], "not valid base64"),
     "cut off": (lambda text: text[: len(text) // 2], "no END line"),
 }

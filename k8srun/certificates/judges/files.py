@@ -11,6 +11,7 @@ from k8srun.certificates.inventory import Bundle, Holder, Inventory
 from k8srun.certificates.roles import CERTIFICATE_FLAGS, KEY_FLAGS, OTHER_FILE_FLAGS
 from k8srun.findings import Evidence
 from k8srun.hostfiles import Topic
+from k8srun.pem import PASSED_OVER, UNDECIDED
 from k8srun.snapshot import GapReason, Snapshot
 from k8srun.text import visible
 
@@ -105,14 +106,18 @@ def pem_double_encoded(case: Case) -> Judgement:
 
 
 def pem_missing(case: Case) -> Judgement:
-    """Something else than PEM: an empty file, an error page, a path in place of the content."""
-    return _broken(
-        case,
-        lambda error: (
-            error.startswith(("empty", "no PEM", "an HTML", "not valid base64", "larger"))
-            and DOUBLE_ENCODED not in error
-        ),
-    )
+    """Something else than PEM: an empty file, an error page, a path in place of the content, PEM in another form."""
+    other = ("empty", "no PEM", "an HTML", "not valid base64", "larger", "text in UTF-16", "a Java keystore")
+    unseen = [
+        Evidence(f"{bundle.broken[0].label}: {bundle.broken[0].error}", bundle.place)
+        for bundle in case.inventory.bundles
+        if _concerns(case, bundle)
+        and len(bundle.broken) == len(bundle.blocks)  # beside what is read, it may be there on purpose
+        and PASSED_OVER in "".join(block.error for block in bundle.broken[:1])
+    ]
+    if unseen:
+        return confirmed(*unseen[:5])
+    return _broken(case, lambda error: error.startswith(other) and DOUBLE_ENCODED not in error)
 
 
 def pem_truncated(case: Case) -> Judgement:
@@ -133,7 +138,7 @@ def certificate_refused(case: Case) -> Judgement:
                 for item in (named or refused)[:5]
             )
         )
-    if certificates and not any(item.certificate.unreadable for item in certificates):
+    if certificates and not _undecided(case) and not any(item.certificate.unreadable for item in certificates):
         return ruled_out(f"Go's parser reads every certificate that was found ({len(certificates)})")
     return undecided()
 
@@ -191,6 +196,12 @@ def _mismatch(pair: KeyPair) -> tuple[Evidence, ...]:
     )
 
 
+def _undecided(case: Case) -> list[Evidence]:
+    """The certificates of which it cannot be told what Go makes of them."""
+    bundles = (bundle for bundle in case.inventory.bundles if _concerns(case, bundle))
+    return [Evidence(UNDECIDED, bundle.place) for bundle in bundles for it in bundle.broken if it.error == UNDECIDED]
+
+
 def _broken(case: Case, wanted: object) -> Judgement:
     test = wanted if callable(wanted) else bool
     bundles = [bundle for bundle in case.inventory.bundles if _concerns(case, bundle)]
@@ -205,6 +216,8 @@ def _broken(case: Case, wanted: object) -> Judgement:
                 for bundle, block in found[:5]
             )
         )
+    if unread := _undecided(case):
+        return undecided(*unread[:5])
     if bundles:
         return ruled_out(f"no such content in what was read ({len(bundles)} places)")
     return undecided()
