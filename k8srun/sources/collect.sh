@@ -169,13 +169,15 @@ s/.*//
 
 # In any text: tokens and keys by their form, and the values of names that end as a secret's does. A switch (true, false)
 # is no secret: a line break before it, taken out at the end, keeps it from being replaced.
-SECRET='[A-Za-z0-9_.-]*(passw(or)?d|passphrase|pwd|secret|token|credential|(api|access|secret|signing|encryption|shared)[_-]?key|authorization|cookie|dsn|jwt)s?([_-]?(data|value|string|hash|b64|base64|[0-9]+))?'
+SECRET='[A-Za-z0-9_.-]*(passw(or)?d|passphrase|requirepass|masterauth|pwd|secret|token|credential|creds?|bearer|(api|access|secret|signing|encryption|shared)[_-]?key|authorization|cookie|dsn|jwt)s?([_-]?(data|value|string|hash|b64|base64|[0-9]+))?'
 STRING='"([^"\\]|\\.)*"'
 QUOTED="$STRING|'([^']|'')*'"
 SCRUB="
 /-----BEGIN $KEY-----/,/-----END $KEY-----/s/.*/<reduced>/
 s/LS0tLS1CRUdJT[A-Za-z0-9+\\/=_-]*/<reduced>/g
 s/eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_.-]+/<reduced>/g
+s/(gh[pousr]_|github_pat_|glpat-|xox[a-z]-|xapp-|npm_|hvs\\.|dckr_pat_|AGE-SECRET-KEY-|AKIA|ASIA)[A-Za-z0-9_-]{10,}/<reduced>/g
+s/(hooks\\.slack\\.com\\/[a-z]+|webhook\\.office\\.com|discord(app)?\\.com\\/api\\/webhooks)\\/[^[:space:]\"'<>]+/\\1\\/<reduced>/g
 s/(bearer|basic)([[:space:]]+)[A-Za-z0-9._~+\\/=-]{8,}/\\1\\2<reduced>/Ig
 s/(:\\/\\/[^\\/@:[:space:]\"']*:)[^@[:space:]\"']+@/\\1<reduced>@/g
 s/(^|[^A-Za-z0-9_.-])($SECRET)([\"']?[[:space:]]*[:=][[:space:]]*)(true|false|null|\"\"|'')/\\1\\2\\8\\n\\9/Ig
@@ -383,7 +385,7 @@ reduce_lines() {
 
 # NAME of a variable or flag, with its quotes.
 is_secret() {
-    echo "$1" | grep -iE 'pass|pwd|secret|token|cred|key|auth|dsn|jwt|otp|cookie|salt' |
+    echo "$1" | grep -iE 'pass|pw|secret|token|cred|key|auth|bearer|dsn|jwt|otp|cookie|salt' |
         grep -viqE '(file|path|dir|name|mode|ttl|url)s?["'\'',]*$'
 }
 

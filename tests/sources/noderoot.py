@@ -31,6 +31,8 @@ CANARIES = {
     "manifest flag": "Qm7canaryManifestFlag",
     "manifest flag, next word": "Qm7canaryManifestNextWord",
     "manifest comment": "Qm7canaryManifestComment",
+    "address of a webhook": "Qm7canaryWebhookAddress",
+    "known token": "ghp_Qm7canaryKnownTokenOfGitHub",
     "encryption key": base64.b64encode(b"Qm7canary-encryption-key-32-byte").decode(),
     "static token file": "Qm7canaryStaticTokenFile",
     "bearer token in a log": "Qm7canaryBearerTokenInALog",
@@ -69,6 +71,8 @@ spec:
     # was --oidc-client-secret: {manifest comment}
     env:
     - name: DB_PASSWORD
+      value: {manifest environment}
+    - name: ADMIN_PW
       value: {manifest environment}
     - name: SIGNING_KEY
       value: |
@@ -190,6 +194,7 @@ err="[x509: certificate has expired or is not yet valid: current time 2026-11-01
 2026-11-01T10:00:03.0Z stderr F login failed password={password in a log}
 2026-11-01T10:00:04.0Z stderr F proxy http://user:{password in a URL}@proxy.example:3128
 2026-11-01T10:00:05.0Z stderr F token {jwt} rejected
+2026-11-01T10:00:06.0Z stderr F posted to https://hooks.slack.com/services/T0/{address of a webhook} by {known token}
 """
 
 
