@@ -5,6 +5,7 @@ Source: Kubernetes' "API discovery", apidiscovery.k8s.io/v2, served since 1.26 (
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from k8srun.sources.failure import ReadError
 from k8srun.sources.transport import ReadOnlyClient
 
 _LIST = "APIGroupDiscoveryList"
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _ACCEPT = ",".join(f"application/json;g=apidiscovery.k8s.io;v={version};as={_LIST}" for version in ("v2", "v2beta1"))
 
 
@@ -57,7 +59,7 @@ class Discovery:
             try:
                 for group in answer["items"]:
                     yield from self._group(group)
-            except (AttributeError, KeyError, TypeError):
+            except (AttributeError, KeyError, TypeError, ValueError):
                 raise ReadError(GapReason.MALFORMED, "the answer is no discovery document", where=path) from None
 
     def _group(self, group: dict[str, Any]) -> Iterator[tuple[Kind, Resource]]:
@@ -73,6 +75,9 @@ class Discovery:
         for kind, versions in served.items():
             known = RESOURCES[kind].versions if kind in RESOURCES else ()
             # The server lists its preferred version first, and sorting keeps the order of equals.
+            for version, resource in versions:
+                if not all(map(_NAME.fullmatch, (name or "core", version, resource["resource"]))):
+                    raise ValueError  # they become the path of a request
             versions.sort(key=lambda pair: known.index(pair[0]) if pair[0] in known else len(known))
             resource = versions[0][1]
             yield (

@@ -375,6 +375,12 @@ class TestWhatTheServerDoesNotServe:
             read(script, POD, DEPLOYMENT, NODE, CONFIG_MAP)
             assert len(script.requests("/apis")) == 1
 
+    def test_a_name_that_would_lead_a_request_elsewhere_is_no_discovery(self, read):
+        kind = Kind("example.com", "Widget")
+        for name, version, plural in (("example.com", "v1", "../pods"), ("example.com", "v1?a=b", "widgets")):
+            with serving(api(**discovery((name, version, plural, "Widget")))) as script:
+                assert [gap.reason for gap in read(script, kind).gaps] == [GapReason.MALFORMED]
+
     @pytest.mark.parametrize(
         "broken", [{"kind": "APIGroupDiscoveryList"}, {"kind": "APIGroupDiscoveryList", "items": [7]}]
     )
