@@ -43,6 +43,7 @@ _HARMLESS = re.compile(
     | (?:file:/{0,2})?/(?:etc|var|run|opt|tmp|srv|usr|home|root|mnt|certs?|config|data|app|vault|secrets?)/[\w./@-]*
     | /[\w./@-]*\.(?:key|pem|crt|cer|pub|conf|cfg|ya?ml|json|txt|csv|sock|jks|p12|pfx|kubeconfig)
       (?:,/[\w./@-]+(?::[\w.*,-]+)?)?                                    # --tls-sni-cert-key=CERTIFICATE,KEY:NAMES
+    | (?:\.{1,2}/)?[\w@-]{1,80}\.(?:key|pem|crt|p12|pfx)                  # --client-key client.key
     """
 )
 
