@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from k8srun.authorization.attributes import Attributes, Identity
 from k8srun.authorization.denials.denial import DenialKind
+from k8srun.authorization.denials.elsewhere import cause_of
 from k8srun.authorization.denials.gostrings import unquoted
 from k8srun.authorization.denials.reading import read, read_all
+from k8srun.diagnosis import CauseStatus
 from k8srun.x509.gotext import quote
 
 LIST_PODS = Attributes("list", "", "pods", namespace="shop")
@@ -126,6 +128,7 @@ KINDS = {
     " permission(s).",
     DenialKind.ARGO_CD: "permission denied: applications, sync, default/shop, sub: jane, iat: 2026-01-01T00:00:00Z",
     DenialKind.CUT: CORE[:60],
+    DenialKind.BARE: "Error from server (Forbidden): unknown",
     DenialKind.OTHER: 'pods "x" is forbidden: error looking up service account shop/nope: serviceaccount "nope" not found',
     DenialKind.UNAUTHENTICATED: "error: You must be logged in to the server (Unauthorized)",
 }  # fmt: skip
@@ -134,6 +137,21 @@ KINDS = {
 @pytest.mark.parametrize(("kind", "text"), KINDS.items(), ids=[kind.name for kind in KINDS])
 def test_who_refused_is_told_by_the_words(kind, text):
     assert read(text).kind is kind
+
+
+def test_a_403_without_words_is_no_plugins_and_leaves_its_cause_open():
+    found = read("Error from server (Forbidden): the server does not allow access to the requested resource")
+    cause = cause_of(found)
+    assert (cause.id, cause.status) == ("bare-refusal", CauseStatus.OPEN)
+
+
+def test_the_bracket_around_unauthorized_belongs_to_the_message():
+    said = "error: You must be logged in to the server (Unauthorized)"
+    assert read(f"E1122 17:12:30.123456 1 x.go:1] {said}").message == said
+
+
+def test_the_time_of_a_log_line_is_told_as_people_write_it():
+    assert read("E1122 17:12:30.123456 1 x.go:1] Unable to authenticate the request err=x").at == "11-22 17:12:30"
 
 
 @pytest.mark.parametrize("length", range(len('pods is forbidden: User "j'), len(CORE)))

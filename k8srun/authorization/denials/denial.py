@@ -32,8 +32,10 @@ class DenialKind(StrEnum):
     TERMINATING = "terminating namespace"
     CUT = "cut off"
     """An authorizer's, whose text is not whole: it does not say where, or what."""
+    BARE = "bare"
+    """A 403 of which the client prints nothing but that it is one."""
     OTHER = "other"
-    """A 403 whose text tells nothing more, or that an admission plugin unknown here wrote."""
+    """A 403 that an admission plugin unknown here wrote, or of which an audit event tells nothing more."""
     UNAUTHENTICATED = "unauthenticated"
     """A 401: the server does not know who asks."""
 

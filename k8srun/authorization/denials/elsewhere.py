@@ -155,6 +155,15 @@ KINDS: Mapping[DenialKind, Elsewhere] = {
         "Give the whole message, up to the namespace or `at the cluster scope`, or the event of the audit log",
         ("kubectl auth can-i --list -n NAMESPACE",),
     ),
+    DenialKind.BARE: Elsewhere(
+        "bare-refusal",
+        "The answer was a 403, and its words were not printed",
+        "The client read no reason. So ends, for example, a request that the API server takes for one of"
+        " system:anonymous since it cannot use the credential (a user name and a password, say), or one that a proxy"
+        " in front of it refuses.",
+        "Ask again so that the answer itself is printed, and give that",
+        ("kubectl auth whoami", "kubectl get --raw /api -v=8  # the response's body names who was refused, or a proxy"),
+    ),
     DenialKind.OTHER: Elsewhere(
         "other-refusal",
         "Something else than an authorizer refused it",
@@ -166,11 +175,14 @@ KINDS: Mapping[DenialKind, Elsewhere] = {
 }  # fmt: skip
 
 
+_VAGUE = frozenset({DenialKind.OTHER, DenialKind.CUT, DenialKind.BARE})
+
+
 def cause_of(denial: Denial) -> Cause:
     """The cause that the words themselves tell."""
     found = KINDS[denial.kind]
     said = [Evidence(denial.message, "the message")]
     said += [Evidence(f"not held: {rule}", "the message") for rule in denial.rules[:10]]
-    # The words of an unknown plugin tell that it was not RBAC, and no more; half a message tells even less.
-    status = CauseStatus.OPEN if denial.kind in {DenialKind.OTHER, DenialKind.CUT} else CauseStatus.CONFIRMED
+    # The words of an unknown plugin tell that it was not RBAC, and no more; half a message, or none, even less.
+    status = CauseStatus.OPEN if denial.kind in _VAGUE else CauseStatus.CONFIRMED
     return Cause(found.cause, found.title, status, tuple(said), Fix(found.fix, found.commands, _ADMIN))

@@ -97,17 +97,19 @@ _PATTERNS = (
     _row(DenialKind.CREATE_CHECK, r"(?<=forbidden: )(?=$|\n|[\"'}])|(?<=forbidden:)(?=$|\n|[\"'}])"),
     # What is left of an authorizer's words: nobody else begins so.
     _row(DenialKind.CUT, rf"(?<=forbidden: )User (?:(?P<user>{QUOTED})|\")[^\n]{{0,500}}"),
+    # Source: kubernetes, apimachinery `pkg/api/errors` and client-go `rest`, for an answer without a Status
     _row(
-        DenialKind.OTHER,
-        r"(?<=is forbidden: )(?P<reason>[^\n]+)"
-        r"|(?P<reason2>the server does not allow access to the requested resource[^\n]*)",
+        DenialKind.BARE,
+        r"the server does not allow access to the requested resource"
+        r"|Error from server \(Forbidden\): unknown\b(?! is forbidden)",
     ),
+    _row(DenialKind.OTHER, r"(?<=is forbidden: )(?P<reason>[^\n]+)"),
     _row(
         DenialKind.UNAUTHENTICATED,
         r"You must be logged in to the server(?: \((?P<reason>[^\n]*)\))?"
         r"|the server has asked for the client to provide credentials"
         r"|Unable to authenticate the request\"? err=(?P<reason2>[^\n]*)"
-        r"|(?:error|reason|message|server|body|code|[Ff]ailed)[^\n]{0,60}\bUnauthorized\b"
+        r"|(?:error|reason|message|server|body|code|[Ff]ailed)[^\n]{0,60}\bUnauthorized\b\)?"
         r"|\b(?:Error|Reason|Message): Unauthorized\b"
         r"|^\s*Unauthorized\s*$|\b401 Unauthorized\b"
         r"|(?P<reason3>(?:getting credentials|failed to refresh token): [^\n]*)",

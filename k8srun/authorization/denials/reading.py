@@ -28,7 +28,7 @@ _MOST_LINES = 5000
 _TIME = re.compile(
     r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?|\b[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+"
 )
-_VAGUE = frozenset({DenialKind.CUT, DenialKind.OTHER})
+_VAGUE = frozenset({DenialKind.CUT, DenialKind.BARE, DenialKind.OTHER})
 _QUOTES = str.maketrans(dict.fromkeys("'`„“”‚‘’«»", '"') | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff", ""))
 _BY_REASON = frozenset({DenialKind.UNAUTHENTICATED, DenialKind.OTHER})
 _RANK = {kind: number for number, kind in enumerate(DenialKind)}
@@ -173,8 +173,13 @@ def _cleaned(denial: Denial, text: str) -> Denial:
         message=visible(scrub(denial.message), limit=2000, keep_newlines=True),
         reason=visible(scrub(denial.reason), limit=2000, keep_newlines=True),
         client=denial.client or client_of(text),
-        at=denial.at or (time[0].lstrip("IWEF") if time else ""),
+        at=denial.at or (_time(time[0]) if time else ""),
     )
+
+
+def _time(written: str) -> str:
+    """As written; of the API server's own log, which has no year, `11-22 17:12:30` from `I1122 17:12:30.000000`."""
+    return written if written[0].isdigit() else f"{written[1:3]}-{written[3:].partition('.')[0]}"
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
