@@ -84,7 +84,7 @@ DANGERS: tuple[Danger, ...] = (
     ),
     Danger(
         "token-create",
-        "make a token of any ServiceAccount there",
+        "make tokens of ServiceAccounts there",
         _H,
         _probes(("create",), "", "serviceaccounts/token"),
         _C,

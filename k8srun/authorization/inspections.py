@@ -74,9 +74,20 @@ def grants_of(*ids: str) -> Run:
                 worst = max((item.severity_of(held[0]) for item in found.values()), key=lambda item: item.rank)
                 powers = ", and ".join(item.power for item in found.values())
                 where = f" in namespace {visible(binding.namespace, limit=100)}" if binding.namespace else ""
-                yield _finding(check, binding, subject, f"{shown(subject)} can {powers}{where}", held, severity=worst)
+                message = f"{shown(subject)} can {powers}{where}"
+                if all(grant.rule.names for grant in held):
+                    # Which is what the remediation asks for. Where such a name leads on, the path says so.
+                    worst = min(worst, Severity.MEDIUM, key=lambda item: item.rank)
+                    message += f", of {_names(held)} alone"
+                yield _finding(check, binding, subject, message, held, severity=worst)
 
     return run
+
+
+def _names(held: Iterable[Grant]) -> str:
+    names = sorted({name for grant in held for name in grant.rule.names})
+    more = f" and {len(names) - _RULES} more" if len(names) > _RULES else ""
+    return visible(", ".join(names[:_RULES]), limit=300) + more
 
 
 def wildcards(check: Check, snapshot: Snapshot, now: datetime) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from k8srun.findings import Severity
 from k8srun.kubeconfig import KubeconfigUser
 from k8srun.snapshot import ServerInfo
 from k8srun.x509 import Certificate
-from tests.authorization.check_cases import account, granted, healthy, pod, token_secret, with_more
+from tests.authorization.check_cases import RBAC, account, granted, healthy, pod, token_secret, with_more
 from tests.authorization.cluster import NOW, binding, cluster_role, role, rule, snapshot
 from tests.authorization.test_chain import apiserver
 from tests.certificates.model import CLIENT_AUTH, authority, key, leaf
@@ -250,3 +250,16 @@ def test_a_label_does_not_make_a_grant_the_systems_own():
 def test_rules_for_names_are_dangerous_only_where_requests_carry_names():
     named = role("shop", "r", rule("create", "pods", names="x")), binding("shop", "b", "Role r", "User eve")
     assert check("RBAC-POD-CREATE", with_more(*named)()).findings == ()
+
+
+def test_a_grant_that_names_what_is_meant_is_told_with_the_names_and_graded_lower():
+    named = granted(rule("create", "serviceaccounts/token", names="cni"))()
+    (finding,) = check("RBAC-TOKEN-CREATE", named).findings
+    assert finding.severity is Severity.MEDIUM
+    assert finding.message.endswith("can make tokens of ServiceAccounts there, of cni alone")
+
+
+def test_a_name_that_leads_to_cluster_admin_stays_critical_as_a_path():
+    bind = rule("bind", "clusterroles", group=RBAC, names="cluster-admin")
+    found = check("RBAC-PATHS", granted(bind, rule("create", "clusterrolebindings", group=RBAC))()).findings
+    assert [one.severity for one in found if "eve" in one.message] == [Severity.CRITICAL]
