@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection
 from k8srun import __version__
 from k8srun.scrub import scrub
 from k8srun.sources.connection import Connection, tls_words
+from k8srun.sources.exchange import bounded
 from k8srun.text import visible
 
 _CONNECT_SECONDS = 10.0
@@ -136,9 +137,11 @@ class Writer:
         try:
             # With TLS 1.3 a server refuses a client's certificate only now, once the request is on its way.
             connection.timeout = self._timeout
-            connection.request(method, self._prefix + target, body=body, headers=headers, preload_content=False)
-            response = connection.getresponse()
-            data = _read(response, time.monotonic() + self._timeout)
+            until = time.monotonic() + self._timeout
+            with bounded(connection, until):
+                connection.request(method, self._prefix + target, body=body, headers=headers, preload_content=False)
+                response = connection.getresponse()
+                data = _read(response, until)
         except _FAILURES as error:
             raise Lost(_words(error)) from None
         return Reply(
