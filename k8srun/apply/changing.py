@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from k8srun.apply.settle import settle, write_settled
 from k8srun.apply.target import Target
 from k8srun.apply.undo import can_be_taken_back, undo_plan
 from k8srun.apply.verify import ask_all
-from k8srun.change import ChangeStatus, Outcome, Preview, StepOutcome, StepState
+from k8srun.change import ChangeStatus, ClusterIdentity, Outcome, Preview, StepOutcome, StepState
 from k8srun.errors import RefusedError
 from k8srun.marks import Mark
 from k8srun.plan import Plan
@@ -202,7 +203,7 @@ def _carry_out(view: _View, target: Target, confirm: str, log: Log, options: Opt
     if answers:
         log.append(Event.VERIFIED, run=run.id, answers=answers)
     log.append(Event.ENDED, run=run.id, detail=status.value)
-    return Outcome(status, shown, run.id, outcomes, answers, _next(status, run, outcomes))
+    return Outcome(status, shown, run.id, outcomes, answers, _next(status, run, outcomes, shown.cluster))
 
 
 def _begun(view: _View, begin: Begin, log: Log) -> Run:
@@ -224,7 +225,7 @@ def _status(outcomes: Sequence[StepOutcome]) -> ChangeStatus:
     return ChangeStatus.IN_DOUBT if StepState.IN_DOUBT in states else ChangeStatus.STOPPED
 
 
-def _next(status: ChangeStatus, run: Run, outcomes: Sequence[StepOutcome]) -> tuple[str, ...]:
+def _next(status: ChangeStatus, run: Run, outcomes: Sequence[StepOutcome], cluster: ClusterIdentity) -> tuple[str, ...]:
     """How to go on and how to take back, where there is anything to."""
     by_hand = [outcome.number for outcome in outcomes if outcome.state is StepState.BY_HAND]
     ways = []
@@ -233,5 +234,6 @@ def _next(status: ChangeStatus, run: Run, outcomes: Sequence[StepOutcome]) -> tu
     elif status is not ChangeStatus.APPLIED:
         ways.append("To go on: preview the same plan again, and confirm what is left of it.")
     if can_be_taken_back(run):
-        ways.append(f"To take back what was done: k8srun plan undo --run {run.id}")
+        place = ("--lab-dir", cluster.server.removeprefix("lab ")) if cluster.simulated else ("--context", "NAME")
+        ways.append(f"To take back what was done: k8srun plan undo --run {run.id} {shlex.join(place)}")
     return tuple(ways)

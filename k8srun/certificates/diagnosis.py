@@ -128,7 +128,8 @@ def _next(case: Case, causes: tuple[Cause, ...]) -> Iterator[str]:
         yield from (found.fix.commands if found.fix else ())
         address = address_of(case)
         if ":" in address and not address.startswith("HOST"):
-            yield f"k8srun diagnose --endpoint {quote(address)}  # the proof, once it is mended"
+            inside = ", from inside the cluster" if ".svc:" in address or ".svc." in address else ""
+            yield f"k8srun diagnose --endpoint {quote(address)}  # the proof, once it is mended{inside}"
         return
     clues = (clue for cause in causes if cause.status is CauseStatus.OPEN for clue in cause.look_at)
     yield from list(dict.fromkeys(clues))[:_NEXT]

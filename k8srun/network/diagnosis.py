@@ -200,5 +200,6 @@ def _next(case: Case, causes: tuple[Cause, ...]) -> Iterator[str]:
     if case.answer is None and not (case.places.api_server or case.places.probe):
         asked = quote(ends.source or "NAMESPACE/POD"), quote(ends.destination or "NAMESPACE/SERVICE")
         yield f"k8srun reach {' '.join(asked)} --port {quote(ends.port or 'PORT')} --context NAME  # what policies say"
-        more = given or "-p source=NAMESPACE/POD -p destination=NAMESPACE/SERVICE -p port=PORT"
+        unknown = {"source": "NAMESPACE/POD", "destination": "NAMESPACE/SERVICE", "port": "PORT"}
+        more = " ".join(f"-p {name}={quote(getattr(ends, name) or unknown[name])}" for name in unknown)
         yield f"k8srun run {RUNBOOK} --context NAME {more}  # the same, with both ends"

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from k8srun import __version__
 from k8srun.atomic import write_atomically
+from k8srun.change import Outcome
 from k8srun.checks import CheckResult
 from k8srun.diagnosis import CauseStatus, Diagnosis
 from k8srun.display.html import environment, fragment, style, when
@@ -84,8 +85,8 @@ def headline(record: RunRecord) -> str:
     if record.status is not RunStatus.SUCCEEDED or record.result is None:
         return record.error.splitlines()[0] if record.error else f"The run {record.status}."
     confirmed = [cause.title for diagnosis in record.result.diagnoses for cause in diagnosis.confirmed]
-    parts = []
-    if record.result.diagnoses:
+    parts = [_changed(outcome) for outcome in record.result.changes]
+    if record.result.diagnoses and (confirmed or not parts):
         parts.append("; ".join(confirmed) or _unproven(record.result.diagnoses))
     if record.result.checks:
         counts = record.result.severities()
@@ -96,6 +97,10 @@ def headline(record: RunRecord) -> str:
     if record.kind == RunbookKind.REMEDIATE and not record.result.changes:
         parts.append("Nothing was changed: this is a preview.")
     return " · ".join(parts) or "Finished."
+
+
+def _changed(outcome: Outcome) -> str:
+    return f"{outcome.preview.plan.title}: {outcome.status}, {outcome.fixed}"
 
 
 def _unproven(diagnoses: Sequence[Diagnosis]) -> str:

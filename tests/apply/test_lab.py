@@ -179,7 +179,8 @@ def test_no_undo_is_offered_for_a_decision_on_a_request_since_nothing_takes_it_b
     submitted = carried_out(
         plan_of(target, steps.create(signing_request("jane", "jane"), "x")), target, journal, OPTIONS
     )
-    assert submitted.next == (f"To take back what was done: k8srun plan undo --run {submitted.run}",)
+    (back,) = submitted.next
+    assert back.startswith(f"To take back what was done: k8srun plan undo --run {submitted.run} --lab-dir ")
     waiting = seen(target, ObjectRef("certificates.k8s.io/v1", "CertificateSigningRequest", "jane"))
     decided = carried_out(plan_of(target, steps.approve(waiting, "checked", deny=deny)), target, journal, OPTIONS)
     assert (decided.status, decided.next) == (ChangeStatus.APPLIED, ())

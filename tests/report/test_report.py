@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from k8srun.change import Answer, AnswerState, ChangeStatus, ClusterIdentity, Outcome, Preview
 from k8srun.checks import CheckResult
 from k8srun.diagnosis import CauseStatus
 from k8srun.errors import InputError
 from k8srun.findings import Severity, Verdict
+from k8srun.plan import Plan, Question
 from k8srun.record import RunStatus, Since
 from k8srun.report.html import headline, write_report
 from k8srun.report.index import write_index
@@ -67,6 +69,23 @@ def test_the_preview_of_a_change_is_open_and_says_that_nothing_was_changed(tmp_p
     html = write_report(write_run(tmp_path / "preview", preview)).read_text()
     assert "Nothing was changed: this is a preview." in html
     assert '<details class="notebook" open>' in html
+
+
+def test_of_a_run_that_changed_something_the_headline_says_what_and_whether_it_helped():
+    run = record()
+    outcome = Outcome(
+        ChangeStatus.APPLIED,
+        Preview(Plan("Renew it", "u", ()), ClusterIdentity("u", "https://x"), START, ()),
+        answers=(Answer(Question("check"), AnswerState.FIXED, ""),),
+    )
+    nothing_left = replace(run.result.diagnoses[0], causes=())
+    result = replace(run.result, diagnoses=(nothing_left,), checks=(), changes=(outcome,))
+    assert headline(replace(run, kind="remediate", result=result)) == "Renew it: applied, fixed"
+
+
+def test_a_lesson_stands_before_what_it_found(tmp_path):
+    html = write_report(write_run(tmp_path / "lesson", replace(record(), kind="walkthrough"))).read_text()
+    assert html.index("The runbook as it ran") < html.index("<h2>Conclusions</h2>")
 
 
 def test_what_is_new_and_gone_since_the_last_run_stands_first(tmp_path):
