@@ -104,3 +104,11 @@ def test_a_token_goes_to_a_file_that_only_its_owner_reads_and_is_nowhere_else(ru
 )
 def test_every_question_has_its_answer_on_the_lab(run, ask, said):
     assert said in ask(run).to_string()
+
+
+def test_checks_are_chosen_by_how_their_ids_begin_and_a_misspelt_one_is_no_clean_result(run):
+    chosen = {result.check for result in run.evaluate_authorization("SA-", "RBAC-TOKEN")}
+    assert chosen == {"SA-LEGACY-TOKEN", "SA-DEFAULT", "SA-AUTOMOUNT", "RBAC-TOKEN-CREATE"}
+    assert {result.check for result in run.result().checks} == chosen
+    with pytest.raises(InputError, match="begins with SAA"):
+        run.evaluate_authorization("SAA")

@@ -56,9 +56,9 @@ class AuthorizationQuestions(Questions):
 
     __slots__ = ()
 
-    def evaluate_authorization(self) -> tuple[CheckResult, ...]:
-        """The verdict of every check of roles, bindings and ServiceAccounts."""
-        return self.evaluated(CHECKS)
+    def evaluate_authorization(self, *families: str) -> tuple[CheckResult, ...]:
+        """The verdicts of the checks of roles, bindings and ServiceAccounts: all, or those whose ids begin so."""
+        return self._evaluated_of(CHECKS, families)
 
     def can_i(
         self, verb: str, resource: str, *, who: str = "", namespace: str = "", name: str = "", eks_access: str = ""

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from k8srun.checks import Check, CheckResult
 from k8srun.diagnosis import Diagnosis, asking
+from k8srun.errors import InputError
 from k8srun.snapshot import Snapshot
 from k8srun.sources.options import SourceOptions
+from k8srun.text import visible
 
 
 class Questions(ABC):
@@ -37,3 +39,14 @@ class Questions(ABC):
     @abstractmethod
     def evaluated(self, checks: Sequence[Check]) -> tuple[CheckResult, ...]:
         """The verdicts of some checks; they count among the findings of this run."""
+
+    def _evaluated_of(self, checks: Sequence[Check], families: tuple[str, ...]) -> tuple[CheckResult, ...]:
+        """The same for those whose ids begin as one of `families`; without families for all.
+
+        Raises:
+            InputError: no check's id begins so.
+        """
+        for family in families:
+            if not any(check.id.startswith(family) for check in checks):
+                raise InputError(f"no check of this domain begins with {visible(family, limit=80)}")
+        return self.evaluated([check for check in checks if not families or check.id.startswith(families)])

@@ -44,9 +44,9 @@ class WorkloadQuestions(Questions):
 
     _options: SourceOptions
 
-    def evaluate_workloads(self) -> tuple[CheckResult, ...]:
-        """The verdict of every check of workloads and images."""
-        return self.evaluated(CHECKS)
+    def evaluate_workloads(self, *families: str) -> tuple[CheckResult, ...]:
+        """The verdicts of the checks of workloads and images: all, or those whose ids begin so."""
+        return self._evaluated_of(CHECKS, families)
 
     def troubles(self) -> pd.DataFrame:
         """Every pod that is refused or does not come up, by what statuses, conditions and events say."""
