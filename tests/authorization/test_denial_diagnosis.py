@@ -166,8 +166,9 @@ def test_the_claims_of_a_token_tell_what_is_wrong_with_it(claims, cause):
     assert of_token(**claims) == [cause]
 
 
-def test_a_token_of_another_issuer_is_of_another_cluster():
-    assert "token-of-another-cluster" in of_token(iss="https://oidc.example", sub="x")
+def test_a_token_of_another_issuer_is_of_another_cluster_whatever_else_does_not_fit():
+    found = of_token(iss="https://oidc.example", aud=["https://oidc.example"], sub="system:serviceaccount:shop:gone")
+    assert found[0] == "token-of-another-cluster"
 
 
 def test_a_token_in_order_is_not_blamed():

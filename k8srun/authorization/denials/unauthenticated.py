@@ -234,6 +234,13 @@ CANDIDATES: tuple[Candidate, ...] = (
         _look("date -u  # on the client, and on the control-plane node", *_SERVER_LOG),
     ),
     Candidate(
+        "token-of-another-cluster",
+        "The token was issued by another cluster, or signed with a key since replaced",
+        foreign_token,
+        renewing.cluster,
+        _look("kubectl config view --minify  # is it this cluster?", *_SERVER_LOG),
+    ),
+    Candidate(
         "service-account-deleted",
         "The token's ServiceAccount was deleted, or made again",
         service_account_deleted,
@@ -253,13 +260,6 @@ CANDIDATES: tuple[Candidate, ...] = (
         token_audience,
         renewing.audience,
         _look(*_SERVER_LOG),
-    ),
-    Candidate(
-        "token-of-another-cluster",
-        "The token was issued by another cluster, or signed with a key since replaced",
-        foreign_token,
-        renewing.cluster,
-        _look("kubectl config view --minify  # is it this cluster?", *_SERVER_LOG),
     ),
     Candidate(
         "oidc-mapping",
