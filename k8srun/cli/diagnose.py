@@ -69,6 +69,8 @@ def diagnose(
       k8srun diagnose - --lines -o json < errors.txt
       k8srun diagnose "failed calling webhook …: x509: …" --context --secrets --plan fix.json
     """
+    if lines and not sources.given:
+        text = text or "-"  # messages by the line come from somewhere: without a source, from the pipe
     _require_one_use(text, sources)
     planning = _planning(plan_file, sources, lines=lines, break_glass=break_glass)
     if not text and not sources.given:

@@ -123,6 +123,14 @@ def test_every_line_is_answered_with_one_object_a_line():
     assert {answer["schema"] for answer in found} == {"k8srun.dev/diagnose/v1"}
 
 
+def test_lines_without_a_text_and_a_source_are_read_from_the_pipe():
+    given = f"{UNKNOWN}\nnonsense\n"
+    assert (
+        invoke("--lines", "-o", "json", given=given).output == invoke("-", "--lines", "-o", "json", given=given).output
+    )
+    assert len(answers(invoke("--lines", "-o", "json", given=given))) == 2
+
+
 def test_lines_may_also_be_given_as_text():
     found = answers(invoke(f"{UNKNOWN}\ntls: private key does not match public key", "--lines", "-o", "json"))
 
