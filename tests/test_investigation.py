@@ -71,3 +71,12 @@ def test_a_plan_is_previewed_applied_with_exactly_that_confirmation_and_proved(r
     assert (done.status, done.fixed) == (ChangeStatus.APPLIED, AnswerState.FIXED)
     assert run._again(()).find(CONFIG_MAP, "noted", "shop") is not None
     assert [outcome.fixed for outcome in run.result().changes] == [AnswerState.FIXED], "the answer is in the record"
+
+
+def test_images_are_held_against_a_policy_only_where_one_is_given(run):
+    assert run.check_images() == ()
+    (result,) = run.check_images(registries=["registry.k8s.io"])
+    assert result.check == "W10-IMAGE-POLICY"
+    assert result.findings
+    assert not any("comes from registry.k8s.io" in finding.message for finding in result.findings)
+    assert {one.check for one in run.result().checks} == {"W10-IMAGE-POLICY"}

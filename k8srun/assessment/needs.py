@@ -85,6 +85,8 @@ _QUESTIONS: Mapping[str, tuple[Need, ...]] = {
             "plot_pod_security",
             "violations",
             "images",
+            "check_images",
+            "image_drifts",
             "pull_secrets",
             "ask_registry",
             "harden",

@@ -12,7 +12,7 @@ from k8srun.pods import PodTemplate, containers, workloads
 from k8srun.snapshot import Gap, Snapshot
 from k8srun.text import plural
 from k8srun.workloads.diagnosis_view import View
-from k8srun.workloads.image_digests import running_images
+from k8srun.workloads.image_digests import drifts, running_images
 from k8srun.workloads.images import parse_image
 from k8srun.workloads.isolation import isolation
 from k8srun.workloads.posture import Judged, Posture
@@ -31,6 +31,7 @@ _CONTEXTS = ("Container", "Setting", "Value", "Decided by", "What it means")
 _POSTURES = ("Namespace", "Enforces", "Audits", "Warns", "Workloads", "Violate", "What keeps it from the level")
 _VIOLATIONS = ("Workload", "Control", "What violates it")
 _IMAGES = ("Image", "Registry", "Pinned by", "Workloads", "Digests that run", "Pull secret that matches")
+_DRIFTS = ("Image", "Digest", "Run by")
 _SECRETS = ("Pull secret", "Named by", "State", "Registries")
 _RESOURCES = ("Container", "Requests", "Limits", "Filled in by the LimitRange")
 _SCANS = ("Image", "Workloads", "Worst", "Vulnerabilities", "Can be mended", "Scan", "Of the digest that runs")
@@ -127,6 +128,20 @@ def images(snapshot: Snapshot) -> pd.DataFrame:
         if one.digest:
             digests.setdefault(one.image.canonical, set()).add(one.digest)
     return frame([_image(snapshot, text, [*used.values()], digests) for text, used in sorted(using.items())], _IMAGES)
+
+
+def image_drifts(snapshot: Snapshot) -> pd.DataFrame:
+    """One row for each digest of each tag under which more than one runs."""
+    rows: list[dict[str, object]] = [
+        {
+            "Image": drift.image,
+            "Digest": digest,
+            "Run by": ", ".join(places[:_MOST]) + (" …" if len(places) > _MOST else ""),
+        }
+        for drift in drifts(snapshot)
+        for digest, places in drift.digests
+    ]
+    return frame(rows, _DRIFTS)
 
 
 def _image(

@@ -18,10 +18,11 @@ from k8srun.snapshot import Need
 from k8srun.sources.options import SourceOptions
 from k8srun.sources.registry.check import Asking, check_image, read_ca, read_file
 from k8srun.sources.registry.wire import Wire
-from k8srun.workloads.checks import CHECKS
+from k8srun.workloads.checks import CHECKS, allowed_images
 from k8srun.workloads.diagnosis_view import View
 from k8srun.workloads.fixes import find_workload, hardening_plan, token_plan
 from k8srun.workloads.fixes_access import fitting_secret, pull_secret_plan, relabel_plan
+from k8srun.workloads.image_policy import ImagePolicy
 from k8srun.workloads.images import parse_image
 from k8srun.workloads.policy import LevelVersion, Mode, parse_level, parse_version
 from k8srun.workloads.posture import controls, judged, postures
@@ -47,6 +48,17 @@ class WorkloadQuestions(Questions):
     def evaluate_workloads(self, *families: str) -> tuple[CheckResult, ...]:
         """The verdicts of the checks of workloads and images: all, or those whose ids begin so."""
         return self._evaluated_of(CHECKS, families)
+
+    def check_images(
+        self, registries: Sequence[str] = (), forbidden_tags: Sequence[str] = (), by_digest: bool = False
+    ) -> tuple[CheckResult, ...]:
+        """The verdict on every image by the platform's own policy; none where nothing is asked for.
+
+        Args:
+            registries: patterns of what images may come from, as `ImagePolicy` takes them.
+        """
+        policy = ImagePolicy(tuple(registries), tuple(forbidden_tags), by_digest)
+        return self.evaluated([allowed_images(policy)]) if policy != ImagePolicy() else ()
 
     def troubles(self) -> pd.DataFrame:
         """Every pod that is refused or does not come up, by what statuses, conditions and events say."""
@@ -79,6 +91,10 @@ class WorkloadQuestions(Questions):
     def images(self) -> pd.DataFrame:
         """Every image that workloads ask for: its registry, what pins it, what runs of it, what it is pulled with."""
         return display.images(self.snapshot)
+
+    def image_drifts(self) -> pd.DataFrame:
+        """The tags under which pods run more than one digest, and which pods run which."""
+        return display.image_drifts(self.snapshot)
 
     def image(self, reference: str) -> pd.DataFrame:
         """An image reference as the kubelet reads it."""

@@ -25,9 +25,6 @@ class Members(NamedTuple):
     maybe: int
 
 
-NOBODY = Members(0, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class PodClass:
     """Pods that every policy treats alike. `bits` are its sides: one for each family of its addresses."""

@@ -32,7 +32,6 @@ from k8srun.tls import TlsObservation
 
 VERSION = 1
 SCHEMA = f"k8srun.dev/snapshot/v{VERSION}"
-SUFFIX = ".k8srun"
 
 MAX_LINE = 64 * 1024 * 1024
 MAX_BYTES = 4 * 1024 * 1024 * 1024

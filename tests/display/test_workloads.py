@@ -15,6 +15,7 @@ from k8srun.workloads.pull_secrets import pull_secrets
 from k8srun.workloads.scans import Scan, Vulnerability, join
 from tests.workloads.cluster import IMAGE, cluster, deployment, namespace, pod, pod_spec, service_account, template_of
 from tests.workloads.test_diagnosis import crashing
+from tests.workloads.test_running_images import NEW, OLD, running
 
 RESTRICTED = LevelVersion(Level.RESTRICTED)
 BARE = {"containers": [{"name": "web", "image": IMAGE}]}
@@ -152,3 +153,10 @@ def test_bounds_that_were_not_read_are_told_beside_what_containers_ask_for():
     gap = Gap(Area.OBJECTS, str(RESOURCE_QUOTA), GapReason.FORBIDDEN)
     table = display.resources((), (), [gap])
     assert table.loc["not known", "Requests"] == str(gap)
+
+
+def test_a_tag_that_moved_has_a_row_for_each_digest_with_who_runs_it():
+    moved = display.image_drifts(cluster(running("a", OLD), running("b", NEW), running("c", NEW)))
+    assert list(moved["Digest"]) == [NEW, OLD]
+    assert list(moved["Run by"]) == ["shop/b (web), shop/c (web)", "shop/a (web)"]
+    assert display.image_drifts(cluster(running("a", OLD), running("b", OLD))).empty
